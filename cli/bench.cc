@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+// alexnet bench: how fast a step is, and how far from what the machine allows.
+#include "bench/bench.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "alexnet/engine.h"
+#include "command_line.h"
+#include "core/isa.h"
+#include "core/machine.h"
+#include "output.h"
+#include "train/run.h"
+#include "verbs.h"
+
+namespace alexnet::cli {
+namespace {
+
+struct Options {
+  RunOptions run;
+  BenchOptions bench;
+  std::string mode = "train";
+  bool json = false;
+};
+
+// Pixels do not matter for speed: without a data set, drawn ones will do.
+std::unique_ptr<Dataset> Images(const Options& options) {
+  RunOptions run = options.run;
+  if (run.data.empty()) run.dataset = "shapes";
+  return LoadDataset(run, Split::kTrain);
+}
+
+EngineSpec SpecOf(const Options& options, const Dataset& dataset) {
+  const auto classes = static_cast<int64_t>(dataset.class_names().size());
+  EngineSpec spec;
+  spec.model = MakePreset(options.run.arch, {.classes = classes});
+  spec.source = dataset.image_shape();
+  spec.batch_size = options.run.batch_size;
+  spec.slice_size = options.run.slice_size;
+  spec.training = options.bench.training;
+  spec.precision = ParsePrecision(options.run.precision);
+  spec.algorithms = ParseAlgorithms(options.run.algorithms);
+  spec.device = ParseDevice(options.run.device);
+  spec.threads = static_cast<int>(options.run.threads);
+  return spec;
+}
+
+nlohmann::ordered_json AsJson(const Engine& engine, const Options& options,
+                              const BenchResult& r) {
+  const EngineSpec& spec = engine.spec();
+  nlohmann::ordered_json json = {
+      {"mode", options.mode},
+      {"arch", spec.model.arch},
+      {"batch_size", spec.batch_size},
+      {"slice_size", spec.slice_size},
+      {"precision", Name(spec.precision)},
+      {"algorithms", Name(spec.algorithms)},
+      {"device", Name(spec.device)},
+      {"isa", Name(SelectedIsa())},
+      {"threads", spec.threads},
+      {"cpu", CpuModel()},
+      {"steps", options.bench.steps},
+      {"step_s", r.step.median},
+      {"step_lowest_s", r.step.lowest},
+      {"step_highest_s", r.step.highest},
+      {"images_per_s", r.images_per_s},
+      {"peak_rss_mb", r.peak_rss_mb},
+      {"flops", r.flops},
+      {"bytes", r.bytes},
+      {"machine_flops_per_s", r.flops_per_s},
+      {"machine_bytes_per_s", r.bytes_per_s},
+      {"floor_s", r.floor_s},
+      {"floor_over_step", r.floor_s / r.step.median}};
+  if (options.bench.training) {
+    json["input_s"] = r.phases.input;
+    json["forward_s"] = r.phases.forward;
+    json["backward_s"] = r.phases.backward;
+    json["update_s"] = r.phases.update;
+    json["first_loss"] = r.first_loss;
+    json["last_loss"] = r.last_loss;
+  }
+  for (const MemoryUse& use : engine.Memory()) {
+    json["memory_bytes"][use.purpose] = use.bytes;
+  }
+  return json;
+}
+
+std::string AsText(const Engine& engine, const Options& options,
+                   const BenchResult& r) {
+  const EngineSpec& spec = engine.spec();
+  std::string text =
+      fmt::format("{}, {} of {}, batch {}, {} threads, {}, {} algorithms\n",
+                  CpuModel(), options.mode, spec.model.arch, spec.batch_size,
+                  spec.threads, Name(SelectedIsa()), Name(spec.algorithms));
+  text += fmt::format(
+      "step      {:8.1f} ms  ({:.1f} to {:.1f}, {} steps)\nimages/s  {:8.1f}\n",
+      1e3 * r.step.median, 1e3 * r.step.lowest, 1e3 * r.step.highest,
+      options.bench.steps, r.images_per_s);
+  if (options.bench.training) {
+    text += fmt::format(
+        "phases    {:8.1f} ms resize, {:.1f} forward, {:.1f} backward, {:.1f} "
+        "update\n",
+        1e3 * r.phases.input, 1e3 * r.phases.forward, 1e3 * r.phases.backward,
+        1e3 * r.phases.update);
+  }
+  text += fmt::format(
+      "floor     {:8.1f} ms  by direct convolution at this machine's {:.0f} "
+      "GFLOP/s and {:.1f} GB/s\nfloor/step  {:6.2f}\npeak memory {:6.0f} "
+      "MiB\n",
+      1e3 * r.floor_s, r.flops_per_s / 1e9, r.bytes_per_s / 1e9,
+      r.floor_s / r.step.median, r.peak_rss_mb);
+  return text;
+}
+
+int Bench(Options options) {
+  options.bench.training = options.mode == "train";
+  const std::unique_ptr<Dataset> dataset = Images(options);
+  const std::unique_ptr<Engine> engine = MakeEngine(SpecOf(options, *dataset));
+  Initialize(*engine, options.run.seed);
+  const BenchResult result = RunBench(*engine, *dataset, options.bench);
+  Write(options.json ? AsJson(*engine, options, result).dump(2) + "\n"
+                     : AsText(*engine, options, result));
+  return 0;
+}
+
+}  // namespace
+
+Action AddBench(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  app.add_option("--mode", options->mode, "train or infer")
+      ->check(CLI::IsMember({"train", "infer"}))
+      ->capture_default_str();
+  AddRunOptions(app, options->run,
+                {"arch", "batch-size", "slice-size", "precision", "algorithms",
+                 "device", "threads", "seed", "data"});
+  app.add_option("--steps", options->bench.steps, "steps to time")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--warmup", options->bench.warmup, "steps before them")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_flag("--json", options->json, "one JSON object on standard output");
+  app.footer(
+      "A training step is resize, forward, backward and Adam. The floor is "
+      "what "
+      "direct convolution would take at the machine's full speed, measured "
+      "here; Winograd's algorithms can go below it.");
+  return [options] { return Bench(*options); };
+}
+
+}  // namespace alexnet::cli

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+// alexnet info: a network layer by layer.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "alexnet/model.h"
+#include "output.h"
+#include "verbs.h"
+
+namespace alexnet::cli {
+namespace {
+
+constexpr int64_t kBytesPerValue = 4;
+// Weight, gradient and Adam's two moments.
+constexpr int64_t kTrainingCopies = 4;
+
+struct Options {
+  std::string arch = "note";
+  int64_t classes = 10;
+  bool json = false;
+};
+
+struct Totals {
+  int64_t parameters = 0;
+  int64_t macs = 0;
+  int64_t activation_bytes = 0;  // of one image
+};
+
+// ReLU and dropout work in place, Flatten only renames.
+int64_t ActivationBytes(const LayerInfo& layer) {
+  const bool in_place = layer.type == "ReLU" || layer.type == "Dropout" ||
+                        layer.type == "Flatten";
+  return in_place ? 0 : layer.output.elements() * kBytesPerValue;
+}
+
+Totals Sum(const ModelSpec& model, const std::vector<LayerInfo>& layers) {
+  Totals totals;
+  totals.activation_bytes = model.input.elements() * kBytesPerValue;
+  for (const LayerInfo& layer : layers) {
+    totals.parameters += layer.parameters;
+    totals.macs += layer.macs;
+    totals.activation_bytes += ActivationBytes(layer);
+  }
+  return totals;
+}
+
+// As PyTorch counts: a flat vector has one dimension.
+std::vector<int64_t> Dimensions(Shape3 shape) {
+  if (shape.height == 1 && shape.width == 1) return {shape.channels};
+  return {shape.channels, shape.height, shape.width};
+}
+
+std::string ShapeText(Shape3 shape) {
+  return fmt::format("[b,{}]", fmt::join(Dimensions(shape), ","));
+}
+
+std::string Table(const ModelSpec& model, const std::vector<LayerInfo>& layers,
+                  const Totals& totals) {
+  constexpr auto kRow = "{:<15} {:<18} {:<15} {:>12} {:>15} {:>10}\n";
+  std::string text = fmt::format("{}: input {}, {} classes\n\n", model.arch,
+                                 ShapeText(model.input), model.classes);
+  text += fmt::format(kRow, "layer", "type", "output", "parameters", "MACs",
+                      "memory");
+  for (const LayerInfo& layer : layers) {
+    text += fmt::format(kRow, layer.name, layer.type, ShapeText(layer.output),
+                        Thousands(layer.parameters), Thousands(layer.macs),
+                        Bytes(static_cast<double>(ActivationBytes(layer))));
+  }
+  const double weights =
+      static_cast<double>(totals.parameters * kBytesPerValue);
+  text += fmt::format(kRow, "total", "", "", Thousands(totals.parameters),
+                      Thousands(totals.macs),
+                      Bytes(static_cast<double>(totals.activation_bytes)));
+  text += fmt::format(
+      "\nMACs and memory (input and activations, float32) are for one image, "
+      "forward.\nParameters take {}; to train them with Adam, {}.\n",
+      Bytes(weights), Bytes(kTrainingCopies * weights));
+  return text;
+}
+
+std::string AsJson(const ModelSpec& model, const std::vector<LayerInfo>& layers,
+                   const Totals& totals) {
+  nlohmann::ordered_json json;
+  json["arch"] = model.arch;
+  json["classes"] = model.classes;
+  json["input"] = Dimensions(model.input);
+  json["parameters"] = totals.parameters;
+  json["macs"] = totals.macs;
+  json["parameter_bytes"] = totals.parameters * kBytesPerValue;
+  json["activation_bytes"] = totals.activation_bytes;
+  for (const LayerInfo& layer : layers) {
+    json["layers"].push_back({{"name", layer.name},
+                              {"type", layer.type},
+                              {"output", Dimensions(layer.output)},
+                              {"parameters", layer.parameters},
+                              {"macs", layer.macs},
+                              {"activation_bytes", ActivationBytes(layer)}});
+  }
+  return json.dump(2) + "\n";
+}
+
+int Info(const Options& options) {
+  const ModelSpec model =
+      MakePreset(options.arch, {.classes = options.classes});
+  const std::vector<LayerInfo> layers = InferLayers(model);
+  const Totals totals = Sum(model, layers);
+  Write(options.json ? AsJson(model, layers, totals)
+                     : Table(model, layers, totals));
+  return 0;
+}
+
+}  // namespace
+
+Action AddInfo(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  app.add_option("--arch", options->arch,
+                 fmt::format("network ({})", fmt::join(PresetNames(), ", ")))
+      ->capture_default_str();
+  app.add_option("--classes", options->classes, "outputs of the last layer")
+      ->capture_default_str();
+  app.add_flag("--json", options->json, "one JSON object on standard output");
+  return [options] { return Info(*options); };
+}
+
+}  // namespace alexnet::cli

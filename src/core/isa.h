@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+// Which instruction set the kernels use; decided once, at run time.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+namespace alexnet {
+
+// Each includes the ones before it. kAvx512 is F, BW, DQ and VL.
+enum class Isa { kGeneric, kAvx2, kAvx512 };
+
+std::string_view Name(Isa isa);
+
+// Those that this machine has, the best last.
+std::vector<Isa> SupportedIsas();
+
+// The best one, or the one that the environment variable ALEXNET_ISA names
+// ("generic", "avx2", "avx512"). Throws UsageError if the machine lacks it.
+Isa SelectedIsa();
+
+}  // namespace alexnet

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+// Pillow's bilinear resize on bytes; resize.h has the formula.
+#include "core/resize.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "alexnet/error.h"
+
+namespace alexnet {
+namespace {
+
+constexpr int kFractionBits = 22;
+constexpr int32_t kHalf = int32_t{1} << (kFractionBits - 1);
+
+// The inputs that one output looks at, and how much each counts.
+struct Window {
+  int64_t first = 0;
+  std::vector<int32_t> weights;
+};
+
+Window WindowOf(int64_t output, int64_t in, double scale, double stretch) {
+  const double center = (static_cast<double>(output) + 0.5) * scale;
+  const auto first =
+      std::max(int64_t{0}, static_cast<int64_t>(center - stretch + 0.5));
+  const auto end = std::min(in, static_cast<int64_t>(center + stretch + 0.5));
+  const double slope = 1.0 / stretch;
+  std::vector<double> triangle;
+  double sum = 0;
+  for (int64_t j = first; j < end; ++j) {
+    const double x = (static_cast<double>(j) - center + 0.5) * slope;
+    triangle.push_back(std::max(0.0, 1.0 - std::abs(x)));
+    sum += triangle.back();
+  }
+  Window window{first, {}};
+  for (const double weight : triangle) {
+    const double normalised = sum == 0 ? weight : weight / sum;
+    window.weights.push_back(
+        static_cast<int32_t>(0.5 + normalised * (1 << kFractionBits)));
+  }
+  return window;
+}
+
+// Weights that sum to one and bytes cannot leave the range 0 … 255 by more
+// than the rounding of the weights, but that much they can.
+uint8_t Clip8(int32_t sum) {
+  return static_cast<uint8_t>(std::clamp(sum >> kFractionBits, 0, 255));
+}
+
+void ResizeRows(const ResizeAxis& axis, int64_t rows, const uint8_t* in,
+                uint8_t* out) {
+  for (int64_t row = 0; row < rows; ++row, in += axis.in) {
+    for (int64_t x = 0; x < axis.out; ++x) {
+      const auto i = static_cast<size_t>(x);
+      const uint8_t* source = in + axis.first[i];
+      const int32_t* weights = axis.weights.data() + x * axis.taps;
+      int32_t sum = kHalf;
+      for (int32_t j = 0; j < axis.count[i]; ++j) sum += weights[j] * source[j];
+      *out++ = Clip8(sum);
+    }
+  }
+}
+
+void ResizeColumns(const ResizeAxis& axis, int64_t width, const uint8_t* in,
+                   uint8_t* out) {
+  for (int64_t y = 0; y < axis.out; ++y) {
+    const auto i = static_cast<size_t>(y);
+    const uint8_t* source = in + axis.first[i] * width;
+    const int32_t* weights = axis.weights.data() + y * axis.taps;
+    for (int64_t x = 0; x < width; ++x) {
+      int32_t sum = kHalf;
+      for (int32_t j = 0; j < axis.count[i]; ++j) {
+        sum += weights[j] * source[j * width + x];
+      }
+      *out++ = Clip8(sum);
+    }
+  }
+}
+
+}  // namespace
+
+ResizeAxis::ResizeAxis(int64_t in_size, int64_t out_size)
+    : in(in_size), out(out_size) {
+  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+  if (in < 1 || out < 1 || in > kMost || out > kMost) {
+    throw UsageError(Concat("resize from ", in, " to ", out,
+                            ": expected sizes from 1 to ", kMost));
+  }
+  const double scale = static_cast<double>(in) / static_cast<double>(out);
+  const double stretch = std::max(scale, 1.0);
+  std::vector<Window> windows;
+  for (int64_t i = 0; i < out; ++i) {
+    windows.push_back(WindowOf(i, in, scale, stretch));
+    const auto& weights = windows.back().weights;
+    first.push_back(static_cast<int32_t>(windows.back().first));
+    count.push_back(static_cast<int32_t>(weights.size()));
+    taps = std::max(taps, static_cast<int64_t>(weights.size()));
+  }
+  for (const Window& window : windows) {
+    weights.insert(weights.end(), window.weights.begin(), window.weights.end());
+    weights.resize(weights.size() + static_cast<size_t>(taps) -
+                   window.weights.size());
+  }
+}
+
+void ResizePlane(const ResizePlan& plan, std::span<const uint8_t> in,
+                 std::span<uint8_t> scratch, std::span<uint8_t> out) {
+  const ResizeAxis& horizontal = plan.horizontal;
+  const ResizeAxis& vertical = plan.vertical;
+  ALEXNET_CHECK(std::ssize(in) == vertical.in * horizontal.in);
+  ALEXNET_CHECK(std::ssize(scratch) >= plan.scratch_bytes());
+  ALEXNET_CHECK(std::ssize(out) == vertical.out * horizontal.out);
+  const uint8_t* rows = in.data();
+  if (horizontal.in != horizontal.out) {
+    ResizeRows(horizontal, vertical.in, in.data(), scratch.data());
+    rows = scratch.data();
+  }
+  if (vertical.in != vertical.out) {
+    ResizeColumns(vertical, horizontal.out, rows, out.data());
+  } else {
+    std::copy_n(rows, out.size(), out.data());
+  }
+}
+
+}  // namespace alexnet

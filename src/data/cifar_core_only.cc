@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+// Stands in for the readers that need libraries.
+#include "alexnet/error.h"
+#include "data/cifar.h"
+
+namespace alexnet {
+namespace {
+
+[[noreturn]] void Refuse(const std::filesystem::path& path) {
+  throw Error(Concat(path.string(),
+                     ": this build has no reader for it; expected "
+                     "cifar-10-batches-bin/ beside it"));
+}
+
+}  // namespace
+
+ImageBlock ReadCifarPython(const std::filesystem::path& folder, Split) {
+  Refuse(folder);
+}
+
+ImageBlock ReadCifarArchive(const std::filesystem::path& file, Split) {
+  Refuse(file);
+}
+
+}  // namespace alexnet

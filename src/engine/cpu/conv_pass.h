@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+// The three passes of a convolution, each by oneDNN's direct kernels or by our
+// Winograd ones; conv_unit.cc puts them together.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "engine/cpu/unit.h"
+
+namespace alexnet::cpu {
+
+struct ConvShape {
+  Conv2dSpec spec;
+  int64_t images;  // of a slice
+  Shape3 input;
+  Shape3 output;
+};
+
+class ConvPass {
+ public:
+  virtual ~ConvPass() = default;
+  // Called once, when buffers and parameters have their memory.
+  virtual void Bind() = 0;
+  virtual void Run() = 0;
+};
+
+// output = conv(input, weights) + bias, then max(·, 0) if asked.
+class ConvForward : public ConvPass {
+ public:
+  virtual Desc weights_desc() const = 0;
+  virtual Desc output_desc() const = 0;
+  // The input as this pass reads it; the weights' pass reads the same.
+  virtual Desc source_desc() const = 0;
+  virtual Buffer* source() const = 0;
+  void Connect(const Parameter* weight, const Parameter* bias,
+               const Activation& output) {
+    weight_ = weight;
+    bias_ = bias;
+    output_ = output;
+  }
+
+ protected:
+  const Parameter* weight_ = nullptr;
+  const Parameter* bias_ = nullptr;
+  Activation output_;
+};
+
+// Gradients of weights and bias of one slice, from source and output gradient.
+class ConvWeightGradient : public ConvPass {
+ public:
+  virtual Desc weights_desc() const = 0;
+  // Where the results go; before Bind().
+  void WriteTo(float* weights, float* bias) {
+    weights_ = weights;
+    bias_ = bias;
+  }
+
+ protected:
+  float* weights_ = nullptr;  // in weights_desc()
+  float* bias_ = nullptr;
+};
+
+// What each pass is made of.
+struct ConvParts {
+  Builder& builder;
+  const ConvShape& shape;
+  const Activation& input;
+};
+
+std::unique_ptr<ConvForward> MakeDirectForward(const ConvParts& parts,
+                                               bool relu);
+std::unique_ptr<ConvWeightGradient> MakeDirectWeightGradient(
+    const ConvParts& parts, const ConvForward& forward,
+    const Activation& output);
+// Writes input.gradient.
+std::unique_ptr<ConvPass> MakeDirectDataGradient(const ConvParts& parts,
+                                                 const Parameter& weight,
+                                                 const Activation& output);
+
+// Winograd needs stride 1, no groups, a 3×3 or 5×5 kernel, equal padding at
+// top and left, and channels that fill whole vectors.
+bool WinogradFits(const Conv2dSpec& spec, Isa isa);
+
+std::unique_ptr<ConvForward> MakeWinogradForward(const ConvParts& parts,
+                                                 bool relu);
+std::unique_ptr<ConvWeightGradient> MakeWinogradWeightGradient(
+    const ConvParts& parts, const ConvForward& forward,
+    const Activation& output);
+std::unique_ptr<ConvPass> MakeWinogradDataGradient(const ConvParts& parts,
+                                                   const Parameter& weight,
+                                                   const Activation& output);
+
+}  // namespace alexnet::cpu

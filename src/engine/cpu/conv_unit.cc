@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+// Convolution + bias (+ ReLU): its passes, the ReLU's mask, the sums over
+// slices and the update.
+#include <cstring>
+
+#include "engine/cpu/conv_pass.h"
+#include "engine/cpu/layout_change.h"
+#include "engine/cpu/units.h"
+
+namespace alexnet::cpu {
+namespace {
+
+class ConvUnit final : public Unit {
+ public:
+  ConvUnit(Builder& builder, const std::string& name, const ConvShape& shape,
+           std::span<const ParameterInfo> parameters, Relu relu,
+           const ConvAlgorithms& algorithms, Activation input)
+      : Unit(builder, name, std::move(input)),
+        relu_(relu),
+        accumulates_(builder.slices > 1) {
+    const ConvParts parts{builder, shape, input_};
+    const bool rectify = relu != Relu::kNone;
+    forward_ = algorithms.forward == ConvAlgorithm::kWinograd
+                   ? MakeWinogradForward(parts, rectify)
+                   : MakeDirectForward(parts, rectify);
+    output_ = builder.MakeActivation(shape.output, /*flat=*/false,
+                                     forward_->output_desc());
+    const Desc bias = Plain({shape.spec.out_channels});
+    weight_ = &builder.AddParameter(
+        parameters[0], Plain(forward_->weights_desc().dims()),
+        forward_->weights_desc(), Gradient::kStored);
+    bias_ = &builder.AddParameter(parameters[1], bias, bias, Gradient::kStored);
+    forward_->Connect(weight_, bias_, output_);
+    if (builder.training()) PlanBackward(parts, algorithms);
+  }
+
+  void Bind() override {
+    forward_->Bind();
+    if (!weight_gradient_) return;
+    weight_gradient_->WriteTo(
+        direct_ ? weight_->gradient : partial_->floats(),
+        direct_ ? bias_->gradient : partial_bias_->floats());
+    weight_gradient_->Bind();
+    if (!direct_) partial_out_.Bind(dnnl_);
+    if (data_gradient_) data_gradient_->Bind();
+  }
+
+  void Forward(const Slice&) override { forward_->Run(); }
+
+  void Backward(const Slice& slice) override {
+    if (relu_ == Relu::kMasked) {
+      kernels_.relu_mask(output_.value->floats(), output_.gradient->floats(),
+                         Bytes(output_.desc) / 4);
+    }
+    weight_gradient_->Run();
+    if (!direct_) AddPartialGradients(/*first=*/slice.first == 0);
+    if (data_gradient_) data_gradient_->Run();
+  }
+
+  std::optional<std::string> FinishGradients(int64_t) override {
+    for (const Parameter* p : {weight_, bias_}) {
+      if (!kernels_.all_finite(p->gradient, p->padded_elements())) {
+        return p->info.name;
+      }
+    }
+    return {};
+  }
+
+  void Update(int64_t, const AdamCoefficients& adam) override {
+    for (Parameter* p : {weight_, bias_}) {
+      kernels_.adam(p->value, p->m, p->v, p->gradient, p->padded_elements(),
+                    adam);
+    }
+  }
+
+ private:
+  void PlanBackward(const ConvParts& parts, const ConvAlgorithms& algorithms) {
+    Builder& builder = parts.builder;
+    const int tick = builder.backward_tick();
+    weight_gradient_ =
+        algorithms.backward_weights == ConvAlgorithm::kWinograd
+            ? MakeWinogradWeightGradient(parts, *forward_, output_)
+            : MakeDirectWeightGradient(parts, *forward_, output_);
+    if (relu_ == Relu::kMasked) output_.value->UseAt(tick);
+    if (input_.gradient) {
+      data_gradient_ = algorithms.backward_data == ConvAlgorithm::kWinograd
+                           ? MakeWinogradDataGradient(parts, *weight_, output_)
+                           : MakeDirectDataGradient(parts, *weight_, output_);
+    }
+    const Desc gradient = weight_gradient_->weights_desc();
+    direct_ = !accumulates_ && gradient == weight_->desc;
+    if (direct_) return;
+    partial_ = builder.arena.Add("gradients", Bytes(gradient), tick);
+    partial_bias_ = builder.arena.Add("gradients", Bytes(bias_->desc), tick);
+    partial_out_ =
+        LayoutChange(builder, gradient, partial_, weight_->desc, tick);
+  }
+
+  // From the slice's sums to the batch's.
+  void AddPartialGradients(bool first) {
+    partial_out_(dnnl_);
+    const std::pair<Parameter*, Buffer*> parts[] = {
+        {weight_, partial_out_.result()}, {bias_, partial_bias_}};
+    for (const auto& [parameter, partial] : parts) {
+      const int64_t n = parameter->padded_elements();
+      if (first) {
+        std::memcpy(parameter->gradient, partial->data,
+                    static_cast<size_t>(n) * sizeof(float));
+      } else {
+        kernels_.add(partial->floats(), parameter->gradient, n);
+      }
+    }
+  }
+
+  Relu relu_;
+  bool accumulates_;
+  bool direct_ = false;  // gradients are written to their place at once
+  Parameter* weight_ = nullptr;
+  Parameter* bias_ = nullptr;
+  std::unique_ptr<ConvForward> forward_;
+  std::unique_ptr<ConvWeightGradient> weight_gradient_;
+  std::unique_ptr<ConvPass> data_gradient_;
+  Buffer* partial_ = nullptr;
+  Buffer* partial_bias_ = nullptr;
+  LayoutChange partial_out_;
+};
+
+}  // namespace
+
+std::unique_ptr<Unit> MakeConvUnit(Builder& builder, const std::string& name,
+                                   const Conv2dSpec& spec, const Shape3& output,
+                                   std::span<const ParameterInfo> parameters,
+                                   Relu relu, const ConvAlgorithms& algorithms,
+                                   Activation input) {
+  const ConvShape shape{spec, builder.slice, input.shape, output};
+  return std::make_unique<ConvUnit>(builder, name, shape, parameters, relu,
+                                    algorithms, std::move(input));
+}
+
+}  // namespace alexnet::cpu

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+// Our own kernels, compiled once per instruction set from kernels-inl.h and
+// picked at run time. All of them share their work among OpenMP's threads in
+// fixed parts, so that the result depends on nothing but the arguments.
+#pragma once
+
+#include <cstdint>
+
+#include "core/isa.h"
+#include "engine/adam.h"
+
+namespace alexnet::cpu {
+
+struct DropoutWork {
+  float* values;  // images × elements
+  int64_t images;
+  int64_t elements;  // of an image
+  const int64_t* sample_ids;
+  int64_t layer;
+  int64_t epoch;
+  uint64_t seed;
+  uint32_t threshold;
+  float scale;
+};
+
+struct LinearUpdateWork {
+  float* weights;  // out × in
+  float* m;
+  float* v;
+  const float* inputs;     // images × in
+  const float* gradients;  // images × out
+  float* packed;           // scratch of linear_pack_bytes, 64-byte aligned
+  int64_t images;
+  int64_t in;
+  int64_t out;
+};
+
+// ResizeAxis (core/resize.h) as bare pointers.
+struct AxisTable {
+  int64_t in;
+  int64_t out;
+  int64_t taps;
+  const int32_t* first;
+  const int32_t* count;
+  const int32_t* weights;
+};
+
+struct InputWork {
+  AxisTable across;
+  AxisTable down;
+  const uint8_t* const* pixels;  // of each image, planar
+  int64_t images;
+  int64_t channels;
+  const float* mean;  // channels
+  const float* std;
+  uint8_t* scratch;  // images × channels × down.in × across.out
+  float* out;        // images × C × H × W
+};
+
+struct Kernels {
+  // x ← max(x, 0)
+  void (*relu)(float* x, int64_t n);
+  // dy ← dy where y > 0, else 0
+  void (*relu_mask)(const float* y, float* dy, int64_t n);
+  // y(rows × n) ← y + bias, then max(·, 0) if asked
+  void (*add_bias)(const float* bias, bool relu, float* y, int64_t rows,
+                   int64_t n);
+  // sum(n) ← Σ of the rows of x(rows × n)
+  void (*sum_rows)(const float* x, int64_t rows, int64_t n, float* sum);
+  // to ← to + from
+  void (*add)(const float* from, float* to, int64_t n);
+  bool (*all_finite)(const float* x, int64_t n);
+  // NaN if there is one
+  float (*max_abs)(const float* x, int64_t n);
+  // x ← x · scale or 0, by the mask of core/philox.h
+  void (*dropout)(const DropoutWork& work);
+  // AdamUpdate (engine/adam.h) on n elements
+  void (*adam)(float* w, float* m, float* v, const float* g, int64_t n,
+               const AdamCoefficients& adam);
+  int64_t (*linear_pack_bytes)(int64_t images, int64_t in);
+  // AdamUpdate with the gradient dW[k, c] = Σ_n dy[n, k]·x[n, c]
+  void (*linear_update)(const LinearUpdateWork& work,
+                        const AdamCoefficients& adam);
+  // Pillow's resize (core/resize.h), then (x/255 − mean)/std
+  void (*make_input)(const InputWork& work);
+  // A register-bound multiply-add loop on the calling thread: returns the
+  // floating-point operations done. The machine's ceiling, for the bench.
+  int64_t (*multiply_add_loop)(int64_t rounds);
+};
+
+// `isa` must be supported by this machine.
+const Kernels& KernelsFor(Isa isa);
+
+}  // namespace alexnet::cpu

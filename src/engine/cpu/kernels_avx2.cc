@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+#define ALEXNET_ISA_NAMESPACE avx2
+#include "engine/cpu/kernels-inl.h"

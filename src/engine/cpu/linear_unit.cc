@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+// Linear + bias (+ ReLU). The weights' gradient, 94 % of the note's network, is
+// never stored: the batch's inputs x and output gradients dy are kept (86 KB an
+// image), and the update forms dW = dyᵀ·x tile by tile on its way through the
+// parameters. That also leaves room to clip by the global norm before the
+// update, since ‖dW‖² = Σ_ij (x_i·x_j)(dy_i·dy_j) needs no dW either.
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "alexnet/error.h"
+#include "engine/cpu/units.h"
+
+namespace alexnet::cpu {
+namespace {
+
+// Row-major C(m × n) = op(A)·op(B).
+void Gemm(char transpose_a, char transpose_b, int64_t m, int64_t n, int64_t k,
+          const float* a, int64_t lda, const float* b, int64_t ldb, float* c,
+          int64_t ldc) {
+  const dnnl_status_t status = dnnl_sgemm(transpose_a, transpose_b, m, n, k, 1,
+                                          a, lda, b, ldb, 0, c, ldc);
+  if (status != dnnl_success) {
+    throw Error(Concat("oneDNN failed to multiply matrices: status ",
+                       static_cast<int>(status)));
+  }
+}
+
+class LinearUnit final : public Unit {
+ public:
+  LinearUnit(Builder& builder, const std::string& name, const LinearSpec& spec,
+             std::span<const ParameterInfo> parameters, Relu relu,
+             Activation input)
+      : Unit(builder, name, std::move(input)),
+        in_(spec.in_features),
+        out_(spec.out_features),
+        relu_(relu) {
+    const Desc weights = Plain({out_, in_});
+    weight_ = &builder.AddParameter(parameters[0], weights, weights,
+                                    Gradient::kByTiles);
+    bias_ = &builder.AddParameter(parameters[1], Plain({out_}), Plain({out_}),
+                                  Gradient::kStored);
+    input_.value->UseAt(builder.forward_tick());
+    output_ = builder.MakeActivation({out_, 1, 1}, /*flat=*/true,
+                                     Plain({builder.slice, out_}));
+    if (!builder.training()) return;
+    const int tick = builder.backward_tick();
+    if (relu_ != Relu::kNone) output_.value->UseAt(tick);
+    if (input_.gradient) input_.gradient->UseAt(tick);
+    batch_ = builder.slice * builder.slices;
+  }
+
+  void Bind() override {
+    if (batch_ == 0) return;
+    inputs_ = Pages(batch_ * in_ * 4);
+    gradients_ = Pages(batch_ * out_ * 4);
+    packed_ = Pages(kernels_.linear_pack_bytes(batch_, in_));
+  }
+
+  void Forward(const Slice& slice) override {
+    const float* x = input_.value->floats();
+    float* y = output_.value->floats();
+    Gemm('N', 'T', slice.images, out_, in_, x, in_, weight_->value, in_, y,
+         out_);
+    kernels_.add_bias(bias_->value, relu_ != Relu::kNone, y, slice.images,
+                      out_);
+    if (slice.training) {
+      std::memcpy(Inputs() + slice.first * in_, x,
+                  static_cast<size_t>(slice.images * in_) * sizeof(float));
+    }
+  }
+
+  void Backward(const Slice& slice) override {
+    float* dy = output_.gradient->floats();
+    const int64_t elements = slice.images * out_;
+    if (relu_ != Relu::kNone) {
+      kernels_.relu_mask(output_.value->floats(), dy, elements);
+    }
+    std::memcpy(Gradients() + slice.first * out_, dy,
+                static_cast<size_t>(elements) * sizeof(float));
+    if (!input_.gradient) return;
+    float* dx = input_.gradient->floats();
+    Gemm('N', 'N', slice.images, in_, out_, dy, out_, weight_->value, in_, dx,
+         in_);
+    // The padding images of a short slice pass nothing on.
+    const int64_t planned = Bytes(input_.desc) / 4;
+    std::memset(
+        dx + slice.images * in_, 0,
+        static_cast<size_t>(planned - slice.images * in_) * sizeof(float));
+  }
+
+  std::optional<std::string> FinishGradients(int64_t images) override {
+    kernels_.sum_rows(Gradients(), images, out_, bias_->gradient);
+    if (!kernels_.all_finite(bias_->gradient, out_)) return bias_->info.name;
+    // |dW| is at most images · max|x| · max|dy|. Only where that bound itself
+    // overflows is the gradient formed to look at it.
+    const float bound = static_cast<float>(images) *
+                        kernels_.max_abs(Inputs(), images * in_) *
+                        kernels_.max_abs(Gradients(), images * out_);
+    if (bound < std::numeric_limits<float>::max()) return {};
+    std::vector<float> row(static_cast<size_t>(in_));
+    for (int64_t k = 0; k < out_; ++k) {
+      Gemm('T', 'N', 1, in_, images, Gradients() + k, out_, Inputs(), in_,
+           row.data(), in_);
+      if (!kernels_.all_finite(row.data(), in_)) return weight_->info.name;
+    }
+    return {};
+  }
+
+  void Update(int64_t images, const AdamCoefficients& adam) override {
+    kernels_.linear_update({.weights = weight_->value,
+                            .m = weight_->m,
+                            .v = weight_->v,
+                            .inputs = Inputs(),
+                            .gradients = Gradients(),
+                            .packed = reinterpret_cast<float*>(packed_.data()),
+                            .images = images,
+                            .in = in_,
+                            .out = out_},
+                           adam);
+    kernels_.adam(bias_->value, bias_->m, bias_->v, bias_->gradient, out_,
+                  adam);
+  }
+
+  bool FormGradient(const Parameter& parameter, int64_t images,
+                    std::span<float> values) override {
+    if (&parameter != weight_) return false;
+    Gemm('T', 'N', out_, in_, images, Gradients(), out_, Inputs(), in_,
+         values.data(), in_);
+    return true;
+  }
+
+  int64_t persistent_bytes() const override {
+    if (batch_ == 0) return 0;
+    return batch_ * (in_ + out_) * 4 + kernels_.linear_pack_bytes(batch_, in_);
+  }
+
+ private:
+  float* Inputs() const { return reinterpret_cast<float*>(inputs_.data()); }
+  float* Gradients() const {
+    return reinterpret_cast<float*>(gradients_.data());
+  }
+
+  int64_t in_;
+  int64_t out_;
+  Relu relu_;
+  int64_t batch_ = 0;  // most images in a step; 0 in inference
+  Parameter* weight_ = nullptr;
+  Parameter* bias_ = nullptr;
+  Pages inputs_;     // batch × in
+  Pages gradients_;  // batch × out
+  Pages packed_;     // the inputs again, in the order of the update's tiles
+};
+
+}  // namespace
+
+std::unique_ptr<Unit> MakeLinearUnit(Builder& builder, const std::string& name,
+                                     const LinearSpec& spec,
+                                     std::span<const ParameterInfo> parameters,
+                                     Relu relu, Activation input) {
+  return std::make_unique<LinearUnit>(builder, name, spec, parameters, relu,
+                                      std::move(input));
+}
+
+}  // namespace alexnet::cpu

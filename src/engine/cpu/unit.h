@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+// A unit is a piece of the network with its forward and backward pass fused as
+// far as this engine fuses: a convolution with its ReLU, a pooling with the
+// ReLU before it, a linear layer with its ReLU, and so on.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "alexnet/engine.h"
+#include "alexnet/model.h"
+#include "core/arena.h"
+#include "engine/adam.h"
+#include "engine/cpu/kernels.h"
+#include "engine/cpu/primitive.h"
+
+namespace alexnet::cpu {
+
+// What one unit hands to the next, for one slice of images.
+struct Activation {
+  Shape3 shape;
+  bool flat = false;  // N × features rather than N × C × H × W
+  Desc desc;
+  Buffer* value = nullptr;
+  Buffer* gradient = nullptr;  // null in inference and before the first layer
+};
+
+enum class Gradient { kStored, kByTiles };
+
+// A parameter and its optimizer state, in the layout its unit computes in.
+struct Parameter {
+  ParameterInfo info;
+  Desc canonical;  // PyTorch's layout
+  Desc desc;
+  float* value = nullptr;
+  float* m = nullptr;
+  float* v = nullptr;
+  Gradient kind = Gradient::kStored;
+  float* gradient = nullptr;  // null where it is formed tile by tile
+  int64_t writes = 0;  // from outside; tells what was made from it is old
+  int64_t padded_elements() const { return Bytes(desc) / 4; }
+};
+
+// The images being worked on.
+struct Slice {
+  bool training = false;
+  int64_t first = 0;   // its first image's place in the batch
+  int64_t images = 0;  // the rest up to the planned slice size is padding
+  int64_t epoch = 0;
+  std::span<const int64_t> sample_ids;  // of this slice's images
+};
+
+// What units share while they are made.
+struct Builder {
+  const EngineSpec& spec;
+  int64_t slice;   // images worked on at once
+  int64_t slices;  // most slices in a batch
+  const Dnnl& dnnl;
+  const Kernels& kernels;
+  Arena& arena;
+  std::deque<Parameter>& parameters;
+  Buffer* scratchpad;  // oneDNN's; every unit raises its size
+  int units = 0;       // made so far
+  int unit_count = 0;  // at the end
+
+  bool training() const { return spec.training; }
+  int forward_tick() const { return units; }
+  int backward_tick() const { return 2 * unit_count - units; }
+  void NeedScratchpad(const Desc& desc, int tick);
+  Activation MakeActivation(const Shape3& shape, bool flat, const Desc& desc);
+  Parameter& AddParameter(const ParameterInfo& info, const Desc& canonical,
+                          const Desc& desc, Gradient gradient);
+};
+
+class Unit {
+ public:
+  virtual ~Unit() = default;
+  // Called once, when every buffer and parameter has its memory.
+  virtual void Bind() = 0;
+  virtual void Forward(const Slice& slice) = 0;
+  // Reads the output's gradient (and may overwrite it), writes the input's;
+  // adds to the parameters' gradients, or sets them in the first slice.
+  virtual void Backward(const Slice& slice) = 0;
+  // After the last slice: completes the gradients over the batch's `images`
+  // images. Returns the name of the first parameter whose gradient is not
+  // finite.
+  virtual std::optional<std::string> FinishGradients(int64_t) { return {}; }
+  virtual void Update(int64_t, const AdamCoefficients&) {}
+  // Forms the gradient of a parameter that does not store it, in canonical
+  // layout; false if it is not one of this unit's.
+  virtual bool FormGradient(const Parameter&, int64_t, std::span<float>) {
+    return false;
+  }
+  // Bytes kept from slice to slice, beside parameters.
+  virtual int64_t persistent_bytes() const { return 0; }
+
+  const Activation& output() const { return output_; }
+  const std::string& name() const { return name_; }
+
+ protected:
+  Unit(Builder& builder, std::string name, Activation input)
+      : dnnl_(builder.dnnl),
+        kernels_(builder.kernels),
+        name_(std::move(name)),
+        input_(std::move(input)) {}
+  const Dnnl& dnnl_;
+  const Kernels& kernels_;
+  std::string name_;
+  Activation input_;
+  Activation output_;
+};
+
+}  // namespace alexnet::cpu

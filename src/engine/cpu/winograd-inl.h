@@ -1,0 +1,488 @@
+// SPDX-License-Identifier: MIT
+// The Winograd kernels, written once and compiled per instruction set; see
+// kernels-inl.h for the rules.
+#include <cstdint>
+
+#include "engine/cpu/winograd.h"
+
+namespace alexnet::cpu::ALEXNET_ISA_NAMESPACE {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+// 24 of 32 registers hold sums, two a row of weights, the rest broadcasts.
+constexpr int kRows = 12;
+#else
+constexpr int kLanes = 8;
+// 12 of 16 registers.
+constexpr int kRows = 6;
+#endif
+constexpr int kColumns = 2;  // vectors
+
+typedef float Vector
+    __attribute__((vector_size(kLanes * sizeof(float)), may_alias));
+
+template <int kHeight, int kWidth>
+struct Matrix {
+  float at[kHeight][kWidth] = {};
+};
+
+template <int kHeight, int kWidth>
+constexpr Matrix<kWidth, kHeight> Transpose(
+    const Matrix<kHeight, kWidth>& matrix) {
+  Matrix<kWidth, kHeight> result;
+  for (int i = 0; i < kHeight; ++i) {
+    for (int j = 0; j < kWidth; ++j) result.at[j][i] = matrix.at[i][j];
+  }
+  return result;
+}
+
+// Toom–Cook's matrices for m outputs, r taps and the m + r − 2 points given;
+// the last point is infinity. With N_j = Π_{l≠j} (a_j − a_l):
+//   Aᵀ[i][j] = a_j^i,  G[j][i] = a_j^i / N_j,
+//   row j of Bᵀ = the coefficients of Π_{l≠j} (x − a_l),
+// and for infinity Aᵀ[m−1] = G[r−1] = 1, Bᵀ's row = those of Π_l (x − a_l).
+template <int m, int r>
+struct ToomCook {
+  static constexpr int kAlpha = m + r - 1;
+  Matrix<m, kAlpha> at;
+  Matrix<kAlpha, r> g;
+  Matrix<kAlpha, kAlpha> bt;
+
+  constexpr explicit ToomCook(const double (&points)[kAlpha - 1]) {
+    constexpr int kInfinity = kAlpha - 1;
+    for (int j = 0; j < kInfinity; ++j) {
+      double scale = 1;
+      for (int l = 0; l < kInfinity; ++l) {
+        if (l != j) scale *= points[j] - points[l];
+      }
+      double power = 1;
+      for (int i = 0; i < (m > r ? m : r); ++i) {
+        if (i < m) at.at[i][j] = static_cast<float>(power);
+        if (i < r) g.at[j][i] = static_cast<float>(power / scale);
+        power *= points[j];
+      }
+      SetPolynomial(points, j);
+    }
+    at.at[m - 1][kInfinity] = 1;
+    g.at[kInfinity][r - 1] = 1;
+    SetPolynomial(points, kInfinity);
+  }
+
+  // Row `j` of Bᵀ: the product over all points but the j-th.
+  constexpr void SetPolynomial(const double (&points)[kAlpha - 1], int j) {
+    double coefficients[kAlpha] = {1};
+    int degree = 0;
+    for (int l = 0; l < kAlpha - 1; ++l) {
+      if (l == j) continue;
+      ++degree;
+      for (int i = degree; i >= 0; --i) {
+        coefficients[i] = (i > 0 ? coefficients[i - 1] : 0) -
+                          points[l] * (i < degree ? coefficients[i] : 0);
+      }
+    }
+    for (int i = 0; i < kAlpha; ++i) {
+      bt.at[j][i] = static_cast<float>(coefficients[i]);
+    }
+  }
+};
+
+// Small points keep the powers, and so the rounding, small.
+constexpr double kPoints5[] = {0, 1, -1, 2, -2, 0.5, -0.5};
+constexpr double kPoints3[] = {0, 1, -1, 2, -2, 0.5};
+
+struct F4x5 {
+  static constexpr int m = 4, r = 5, alpha = 8;
+  static constexpr ToomCook<4, 5> kMatrices{kPoints5};
+};
+struct F5x3 {
+  static constexpr int m = 5, r = 3, alpha = 7;
+  static constexpr ToomCook<5, 3> kMatrices{kPoints3};
+};
+
+// out = M·in, unrolled so that the matrix's zeros cost nothing.
+template <const auto& kMatrix, int kHeight, int kWidth>
+[[gnu::always_inline]] inline void Apply(const Vector* in, int64_t in_stride,
+                                         Vector* out, int64_t out_stride) {
+#pragma GCC unroll 8
+  for (int i = 0; i < kHeight; ++i) {
+    Vector sum = {};
+#pragma GCC unroll 8
+    for (int j = 0; j < kWidth; ++j) {
+      if (kMatrix.at[i][j] != 0) sum += kMatrix.at[i][j] * in[j * in_stride];
+    }
+    out[i * out_stride] = sum;
+  }
+}
+
+// out = M·in·Mᵀ, from kWidth × kWidth to kHeight × kHeight.
+template <const auto& kMatrix, int kHeight, int kWidth>
+[[gnu::always_inline]] inline void ApplyBothSides(const Vector* in,
+                                                  Vector* out) {
+  Vector half[kHeight * kWidth];
+  for (int j = 0; j < kWidth; ++j) {
+    Apply<kMatrix, kHeight, kWidth>(in + j, kWidth, half + j, kWidth);
+  }
+  for (int i = 0; i < kHeight; ++i) {
+    Apply<kMatrix, kHeight, kWidth>(half + i * kWidth, 1, out + i * kHeight, 1);
+  }
+}
+
+template <class F>
+struct Matrices {
+  static constexpr auto kBt = F::kMatrices.bt;
+  static constexpr auto kAt = F::kMatrices.at;
+  static constexpr auto kG = F::kMatrices.g;
+  static constexpr auto kA = Transpose(F::kMatrices.at);
+  static constexpr auto kGt = Transpose(F::kMatrices.g);
+};
+
+// Where a tile lies.
+struct Place {
+  int64_t image, row, column;
+};
+
+Place PlaceOf(const TileGrid& grid, int64_t tile) {
+  const int64_t per_image = grid.rows * grid.columns;
+  const int64_t within = tile % per_image;
+  return {grid.first_image + tile / per_image, within / grid.columns,
+          within % grid.columns};
+}
+
+float* Plane(const BlockedMap& map, int64_t image, int64_t block) {
+  return map.data + (image * (map.channels / kLanes) + block) * map.height *
+                        map.width * kLanes;
+}
+
+// kSize × kSize vectors from (top, left) on, zeros outside the map.
+template <int kSize>
+void LoadTile(const BlockedMap& map, const float* plane, int64_t top,
+              int64_t left, Vector* tile) {
+  for (int i = 0; i < kSize; ++i) {
+    const int64_t y = top + i;
+    for (int j = 0; j < kSize; ++j) {
+      const int64_t x = left + j;
+      const bool inside = y >= 0 && y < map.height && x >= 0 && x < map.width;
+      tile[i * kSize + j] = inside ? *reinterpret_cast<const Vector*>(
+                                         plane + (y * map.width + x) * kLanes)
+                                   : Vector{};
+    }
+  }
+}
+
+// Tiles [ξ][blocks][tiles][lanes]: the vectors of all ξ of one tile.
+template <int kCount>
+void StorePlanes(const Vector* values, int64_t stride, float* to) {
+  for (int xi = 0; xi < kCount; ++xi) {
+    *reinterpret_cast<Vector*>(to + xi * stride) = values[xi];
+  }
+}
+
+template <int kCount>
+void LoadPlanes(const float* from, int64_t stride, Vector* values) {
+  for (int xi = 0; xi < kCount; ++xi) {
+    values[xi] = *reinterpret_cast<const Vector*>(from + xi * stride);
+  }
+}
+
+template <class F>
+void TransformInput(const BlockedMap& map, int64_t padding,
+                    const TileGrid& grid, float* to) {
+  const int64_t blocks = map.channels / kLanes;
+  const int64_t tiles = grid.count();
+  const int64_t stride = blocks * tiles * kLanes;
+#pragma omp parallel for collapse(2) schedule(static)
+  for (int64_t block = 0; block < blocks; ++block) {
+    for (int64_t t = 0; t < tiles; ++t) {
+      const Place place = PlaceOf(grid, t);
+      Vector in[F::alpha * F::alpha];
+      Vector out[F::alpha * F::alpha];
+      LoadTile<F::alpha>(map, Plane(map, place.image, block),
+                         place.row * F::m - padding,
+                         place.column * F::m - padding, in);
+      ApplyBothSides<Matrices<F>::kBt, F::alpha, F::alpha>(in, out);
+      StorePlanes<F::alpha * F::alpha>(out, stride,
+                                       to + (block * tiles + t) * kLanes);
+    }
+  }
+}
+
+template <class F>
+void TransformGradient(const BlockedMap& map, const TileGrid& grid, float* to) {
+  const int64_t blocks = map.channels / kLanes;
+  const int64_t tiles = grid.count();
+  const int64_t stride = blocks * tiles * kLanes;
+#pragma omp parallel for collapse(2) schedule(static)
+  for (int64_t block = 0; block < blocks; ++block) {
+    for (int64_t t = 0; t < tiles; ++t) {
+      const Place place = PlaceOf(grid, t);
+      Vector in[F::m * F::m];
+      Vector out[F::alpha * F::alpha];
+      LoadTile<F::m>(map, Plane(map, place.image, block), place.row * F::m,
+                     place.column * F::m, in);
+      ApplyBothSides<Matrices<F>::kA, F::alpha, F::m>(in, out);
+      StorePlanes<F::alpha * F::alpha>(out, stride,
+                                       to + (block * tiles + t) * kLanes);
+    }
+  }
+}
+
+template <class F>
+void StoreTile(const BlockedMap& map, float* plane, const Place& place,
+               const Vector* tile, const Vector& bias, bool relu) {
+  for (int i = 0; i < F::m; ++i) {
+    const int64_t y = place.row * F::m + i;
+    if (y >= map.height) break;
+    for (int j = 0; j < F::m; ++j) {
+      const int64_t x = place.column * F::m + j;
+      if (x >= map.width) break;
+      Vector value = tile[i * F::m + j] + bias;
+      // Not (value > 0), which would turn a NaN into a zero and hide it.
+      if (relu) value = value < 0 ? Vector{} : value;
+      *reinterpret_cast<Vector*>(plane + (y * map.width + x) * kLanes) = value;
+    }
+  }
+}
+
+template <class F>
+void TransformOutput(const float* from, const float* bias, bool relu,
+                     const TileGrid& grid, const BlockedMap& map) {
+  const int64_t blocks = map.channels / kLanes;
+  const int64_t tiles = grid.count();
+  const int64_t stride = blocks * tiles * kLanes;
+#pragma omp parallel for collapse(2) schedule(static)
+  for (int64_t block = 0; block < blocks; ++block) {
+    for (int64_t t = 0; t < tiles; ++t) {
+      const Place place = PlaceOf(grid, t);
+      Vector in[F::alpha * F::alpha];
+      Vector out[F::m * F::m];
+      LoadPlanes<F::alpha * F::alpha>(from + (block * tiles + t) * kLanes,
+                                      stride, in);
+      ApplyBothSides<Matrices<F>::kAt, F::m, F::alpha>(in, out);
+      const Vector added =
+          bias ? *reinterpret_cast<const Vector*>(bias + block * kLanes)
+               : Vector{};
+      StoreTile<F>(map, Plane(map, place.image, block), place, out, added,
+                   relu);
+    }
+  }
+}
+
+template <class F>
+void TransformWeights(const float* weights, int64_t outputs, int64_t inputs,
+                      int64_t output_stride, int64_t input_stride, bool flip,
+                      float* to) {
+  constexpr int kTaps = F::r * F::r;
+  const int64_t blocks = outputs / kLanes;
+  const int64_t stride = outputs * inputs;
+#pragma omp parallel for collapse(2) schedule(static)
+  for (int64_t block = 0; block < blocks; ++block) {
+    for (int64_t i = 0; i < inputs; ++i) {
+      const float* from = weights + block * output_stride +
+                          i / kLanes * input_stride + i % kLanes * kLanes;
+      Vector taps[kTaps];
+      Vector out[F::alpha * F::alpha];
+      for (int tap = 0; tap < kTaps; ++tap) {
+        const int at = flip ? kTaps - 1 - tap : tap;
+        taps[tap] =
+            *reinterpret_cast<const Vector*>(from + at * kLanes * kLanes);
+      }
+      ApplyBothSides<Matrices<F>::kG, F::alpha, F::r>(taps, out);
+      StorePlanes<F::alpha * F::alpha>(out, stride,
+                                       to + (block * inputs + i) * kLanes);
+    }
+  }
+}
+
+template <class F>
+void TransformWeightGradient(const float* from, int64_t outputs, int64_t inputs,
+                             int64_t output_stride, int64_t input_stride,
+                             float* weights) {
+  constexpr int kTaps = F::r * F::r;
+  const int64_t blocks = outputs / kLanes;
+  const int64_t stride = outputs * inputs;
+#pragma omp parallel for collapse(2) schedule(static)
+  for (int64_t block = 0; block < blocks; ++block) {
+    for (int64_t i = 0; i < inputs; ++i) {
+      Vector in[F::alpha * F::alpha];
+      Vector taps[kTaps];
+      LoadPlanes<F::alpha * F::alpha>(from + (block * inputs + i) * kLanes,
+                                      stride, in);
+      ApplyBothSides<Matrices<F>::kGt, F::r, F::alpha>(in, taps);
+      float* to = weights + block * output_stride + i / kLanes * input_stride +
+                  i % kLanes * kLanes;
+      StorePlanes<kTaps>(taps, kLanes * kLanes, to);
+    }
+  }
+}
+
+void SumChannels(const BlockedMap& map, int64_t images, float* sum) {
+  const int64_t blocks = map.channels / kLanes;
+  const int64_t places = map.height * map.width;
+#pragma omp parallel for schedule(static)
+  for (int64_t block = 0; block < blocks; ++block) {
+    // Several sums at once, or each addition would wait for the one before.
+    constexpr int kSums = 4;
+    Vector sums[kSums] = {};
+    for (int64_t image = 0; image < images; ++image) {
+      const float* plane = Plane(map, image, block);
+      for (int64_t i = 0; i < places; ++i) {
+        sums[i % kSums] += *reinterpret_cast<const Vector*>(plane + i * kLanes);
+      }
+    }
+    Vector total = {};
+    for (const Vector& part : sums) total += part;
+    *reinterpret_cast<Vector*>(sum + block * kLanes) = total;
+  }
+}
+
+// Where the left factor's values lie: row i, step k at
+// i · row + k / inner · outer_step + k % inner · inner_step.
+struct LeftFactor {
+  const float* data;
+  int64_t row;
+  int64_t outer;  // steps are counted outer · inner
+  int64_t outer_step;
+  int64_t inner;
+  int64_t inner_step;
+};
+
+// kHeight × kWidth vectors of to[i][j] (+)= Σ_k left[i][k] · right[j][k], with
+// right[j] and to[·][j] `right_stride` and `to_stride` floats apart in j.
+template <int kHeight, int kWidth>
+[[gnu::always_inline]] inline void MultiplyTile(const LeftFactor& factor,
+                                                const float* right,
+                                                int64_t right_stride,
+                                                bool accumulate, float* to,
+                                                int64_t to_stride) {
+  Vector sums[kHeight][kWidth] = {};
+  for (int64_t outer = 0; outer < factor.outer; ++outer) {
+    const float* left = factor.data + outer * factor.outer_step;
+    for (int64_t k = 0; k < factor.inner; ++k) {
+      Vector weights[kWidth];
+#pragma GCC unroll 4
+      for (int j = 0; j < kWidth; ++j) {
+        weights[j] = *reinterpret_cast<const Vector*>(right + j * right_stride);
+      }
+      right += kLanes;
+#pragma GCC unroll 16
+      for (int i = 0; i < kHeight; ++i) {
+        const float value = left[i * factor.row];
+#pragma GCC unroll 4
+        for (int j = 0; j < kWidth; ++j) sums[i][j] += value * weights[j];
+      }
+      left += factor.inner_step;
+    }
+  }
+  for (int i = 0; i < kHeight; ++i) {
+    for (int j = 0; j < kWidth; ++j) {
+      auto* place = reinterpret_cast<Vector*>(to + j * to_stride + i * kLanes);
+      *place = accumulate ? *place + sums[i][j] : sums[i][j];
+    }
+  }
+}
+
+// Tiles [0, rows), kHeight at once and then ever fewer.
+template <int kHeight, int kWidth>
+void MultiplyRows(const float* maps, int64_t tiles, int64_t rows,
+                  const float* weights, int64_t inputs, float* to) {
+  int64_t t = 0;
+  for (; t + kHeight <= rows; t += kHeight) {
+    MultiplyTile<kHeight, kWidth>({.data = maps + t * kLanes,
+                                   .row = kLanes,
+                                   .outer = inputs / kLanes,
+                                   .outer_step = tiles * kLanes,
+                                   .inner = kLanes,
+                                   .inner_step = 1},
+                                  weights, inputs * kLanes,
+                                  /*accumulate=*/false, to + t * kLanes,
+                                  tiles * kLanes);
+  }
+  if constexpr (kHeight > 1) {
+    MultiplyRows<kHeight / 2, kWidth>(maps + t * kLanes, tiles, rows - t,
+                                      weights, inputs, to + t * kLanes);
+  }
+}
+
+void Multiply(const float* maps, const float* weights, int64_t planes,
+              int64_t tiles, int64_t inputs, int64_t outputs, float* to) {
+  const int64_t blocks = outputs / kLanes;
+  const int64_t pairs = (blocks + kColumns - 1) / kColumns;
+#pragma omp parallel for collapse(2) schedule(static)
+  for (int64_t xi = 0; xi < planes; ++xi) {
+    for (int64_t pair = 0; pair < pairs; ++pair) {
+      const int64_t block = pair * kColumns;
+      const float* left = maps + xi * inputs * tiles;
+      const float* right = weights + (xi * blocks + block) * inputs * kLanes;
+      float* out = to + (xi * blocks + block) * tiles * kLanes;
+      if (block + kColumns <= blocks) {
+        MultiplyRows<kRows, kColumns>(left, tiles, tiles, right, inputs, out);
+      } else {
+        MultiplyRows<kRows, 1>(left, tiles, tiles, right, inputs, out);
+      }
+    }
+  }
+}
+
+template <int kWidth>
+void MultiplyTransposedBlock(const float* maps, const float* gradients,
+                             int64_t tiles, int64_t inputs, bool accumulate,
+                             float* to) {
+  constexpr int kHeight = 8;  // divides the lanes
+  for (int64_t c = 0; c < inputs; c += kHeight) {
+    MultiplyTile<kHeight, kWidth>(
+        {.data = maps + c / kLanes * tiles * kLanes + c % kLanes,
+         .row = 1,
+         .outer = 1,
+         .outer_step = 0,
+         .inner = tiles,
+         .inner_step = kLanes},
+        gradients, tiles * kLanes, accumulate, to + c * kLanes,
+        inputs * kLanes);
+  }
+}
+
+void MultiplyTransposed(const float* maps, const float* gradients,
+                        int64_t planes, int64_t tiles, int64_t inputs,
+                        int64_t outputs, bool accumulate, float* to) {
+  const int64_t blocks = outputs / kLanes;
+  const int64_t pairs = (blocks + kColumns - 1) / kColumns;
+#pragma omp parallel for collapse(2) schedule(static)
+  for (int64_t xi = 0; xi < planes; ++xi) {
+    for (int64_t pair = 0; pair < pairs; ++pair) {
+      const int64_t block = pair * kColumns;
+      const float* left = maps + xi * inputs * tiles;
+      const float* right = gradients + (xi * blocks + block) * tiles * kLanes;
+      float* out = to + (xi * blocks + block) * inputs * kLanes;
+      if (block + kColumns <= blocks) {
+        MultiplyTransposedBlock<kColumns>(left, right, tiles, inputs,
+                                          accumulate, out);
+      } else {
+        MultiplyTransposedBlock<1>(left, right, tiles, inputs, accumulate, out);
+      }
+    }
+  }
+}
+
+template <class F>
+constexpr WinogradKernels Table() {
+  return {.tile = {.m = F::m, .r = F::r},
+          .lanes = kLanes,
+          .transform_input = TransformInput<F>,
+          .transform_output = TransformOutput<F>,
+          .transform_gradient = TransformGradient<F>,
+          .transform_weights = TransformWeights<F>,
+          .transform_weight_gradient = TransformWeightGradient<F>,
+          .sum_channels = SumChannels,
+          .multiply = Multiply,
+          .multiply_transposed = MultiplyTransposed};
+}
+
+}  // namespace
+
+extern const WinogradKernels kTable4x5;
+extern const WinogradKernels kTable5x3;
+const WinogradKernels kTable4x5 = Table<F4x5>();
+const WinogradKernels kTable5x3 = Table<F5x3>();
+
+}  // namespace alexnet::cpu::ALEXNET_ISA_NAMESPACE

@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+#define ALEXNET_ISA_NAMESPACE avx512
+#include "engine/cpu/winograd-inl.h"

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+// What MakeEngine chooses from. A spec that arrives here has been checked, its
+// device is the factory's own and its threads are counted. A build without a
+// backend has a stub in its place, which says so.
+#pragma once
+
+#include <memory>
+
+#include "alexnet/engine.h"
+
+namespace alexnet {
+
+std::unique_ptr<Engine> MakeReferenceEngine(const EngineSpec& spec);
+
+bool HasCpuEngine();
+std::unique_ptr<Engine> MakeCpuEngine(const EngineSpec& spec);
+
+// True if the build has the engine and the machine a GPU for it.
+bool HasCudaEngine();
+std::unique_ptr<Engine> MakeCudaEngine(const EngineSpec& spec);
+
+}  // namespace alexnet

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+// Cross-entropy of the softmax of one image's logits, with its gradient.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace alexnet {
+
+// The first of the largest values. A NaN counts as largest, as in PyTorch.
+template <class T>
+int64_t ArgMax(std::span<const T> values) {
+  size_t best = 0;
+  for (size_t i = 1; i < values.size(); ++i) {
+    if (values[i] > values[best] ||
+        (std::isnan(values[i]) && !std::isnan(values[best]))) {
+      best = i;
+    }
+  }
+  return static_cast<int64_t>(best);
+}
+
+// log Σ exp(z), with the largest logit taken out first.
+template <class T>
+double LogSumExp(std::span<const T> logits) {
+  const auto top =
+      static_cast<double>(logits[static_cast<size_t>(ArgMax(logits))]);
+  double sum = 0;
+  for (const T z : logits) sum += std::exp(static_cast<double>(z) - top);
+  return top + std::log(sum);
+}
+
+// loss = log Σ exp(z) − z[label];  gradient = scale·(softmax(z) − onehot).
+// `gradient` may be empty, when it is not wanted. Sums are double.
+template <class T>
+double SoftmaxCrossEntropy(std::span<T> gradient, std::span<const T> logits,
+                           int32_t label, double scale) {
+  const double log_sum = LogSumExp(logits);
+  const auto target = static_cast<size_t>(label);
+  for (size_t c = 0; c < gradient.size(); ++c) {
+    const double softmax = std::exp(static_cast<double>(logits[c]) - log_sum);
+    gradient[c] = static_cast<T>(scale * (softmax - (c == target ? 1 : 0)));
+  }
+  return log_sum - static_cast<double>(logits[target]);
+}
+
+// loss = Σ t·(log Σ exp(z) − z);  gradient = scale·(Σt·softmax(z) − t).
+template <class T>
+double SoftmaxCrossEntropy(std::span<T> gradient, std::span<const T> logits,
+                           std::span<const float> target, double scale) {
+  const double log_sum = LogSumExp(logits);
+  double loss = 0;
+  double total = 0;
+  for (size_t c = 0; c < logits.size(); ++c) {
+    const auto t = static_cast<double>(target[c]);
+    total += t;
+    // A class without weight adds nothing, whatever its logit.
+    if (t != 0) loss += t * (log_sum - static_cast<double>(logits[c]));
+  }
+  for (size_t c = 0; c < gradient.size(); ++c) {
+    const double softmax = std::exp(static_cast<double>(logits[c]) - log_sum);
+    gradient[c] = static_cast<T>(
+        scale * (total * softmax - static_cast<double>(target[c])));
+  }
+  return loss;
+}
+
+}  // namespace alexnet

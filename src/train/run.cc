@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: MIT
+#include "train/run.h"
+
+#include <chrono>
+#include <utility>
+
+#include "alexnet/error.h"
+#include "core/isa.h"
+#include "train/checkpoint.h"
+#include "train/recipes.h"
+#include "train/resume.h"
+#include "train/run_folder.h"
+#include "train/run_record.h"
+
+namespace alexnet {
+namespace {
+
+bool SamePlace(const TrainPosition& a, const TrainPosition& b) {
+  return a.step == b.step && a.epoch == b.epoch && a.in_epoch == b.in_epoch;
+}
+
+RunOptions WithRecipe(RunOptions options) {
+  NoteGiven(options);
+  ApplyRecipe(options.recipe, options);
+  CheckOptions(options);
+  // A resumed run may be started from another folder.
+  if (options.dataset == "cifar10") {
+    const std::string data = options.data.empty() ? kDefaultData : options.data;
+    options.data = std::filesystem::absolute(data).string();
+  }
+  return options;
+}
+
+class Run {
+ public:
+  Run(const RunOptions& options, const RunCallbacks& callbacks)
+      : callbacks_(callbacks),
+        options_(WithRecipe(options)),
+        folder_(options_.out),
+        checkpoints_(options_.out) {}
+
+  RunResult Go();
+
+ private:
+  void RefuseEarlierRun() const;
+  void TakeUpCheckpoint();
+  void LoadImages();
+  void MakeTheEngine();
+  void WarnOfAnotherMachine() const;
+  void PrepareFolder();
+  TrainEnd TrainToTheEnd(RunRecord& record, RunResult& result);
+  TrainHooks Hooks(RunResult& result);
+  void SaveCheckpoint(const TrainPosition& position);
+  void SaveTheWeights() const;
+
+  void Say(const std::string& text) const {
+    if (callbacks_.on_message) callbacks_.on_message(text);
+  }
+  void Warn(const std::string& text) const {
+    if (callbacks_.on_warning) callbacks_.on_warning(text);
+  }
+
+  const RunCallbacks& callbacks_;
+  RunOptions options_;
+  RunFolder folder_;
+  CheckpointStore checkpoints_;
+  std::optional<CheckpointInfo> checkpoint_;  // what is gone on from
+  std::unique_ptr<Dataset> images_;
+  std::unique_ptr<Dataset> training_part_;
+  std::unique_ptr<Dataset> validation_part_;
+  std::unique_ptr<Engine> engine_;
+  TrainPosition position_;
+  std::optional<TrainPosition> saved_;  // that of the newest checkpoint
+};
+
+RunResult Run::Go() {
+  const auto start = std::chrono::steady_clock::now();
+  RunResult result;
+  RefuseEarlierRun();
+  TakeUpCheckpoint();
+  LoadImages();
+  MakeTheEngine();
+  PrepareFolder();
+  RunRecord record(folder_.path() / kRunFile, options_, *engine_, *images_,
+                   validation_part_ ? validation_part_->size() : 0, position_);
+  result.end = TrainToTheEnd(record, result);
+  result.options = options_;
+  result.position = position_;
+  result.resumed = checkpoint_.has_value();
+  if (result.end == TrainEnd::kFinished) {
+    result.weights = folder_.path() / kWeightsFile;
+  }
+  result.seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+          .count();
+  return result;
+}
+
+void Run::RefuseEarlierRun() const {
+  const FolderState state = StateOf(folder_.path());
+  const std::string where = folder_.path().string();
+  if (options_.overwrite || state == FolderState::kNothing) return;
+  if (!options_.resume) {
+    throw Error(
+        state == FolderState::kFinished
+            ? where +
+                  ": holds a finished run; --overwrite replaces it, --out "
+                  "names another folder"
+            : where +
+                  ": holds the checkpoint of an interrupted run; --resume "
+                  "goes on from it, --overwrite begins anew");
+  }
+  if (!checkpoints_.exists()) {
+    throw Error(where +
+                ": holds a finished run without a checkpoint to go on from");
+  }
+}
+
+void Run::TakeUpCheckpoint() {
+  if (!options_.resume) return;
+  if (!checkpoints_.exists()) {
+    Say(folder_.path().string() + ": nothing to resume; beginning anew");
+    return;
+  }
+  std::string warning;
+  checkpoint_ = checkpoints_.Load(warning);
+  if (!warning.empty()) Warn(warning);
+  ResumedOptions merged = MergeForResume(checkpoint_->options, options_);
+  options_ = std::move(merged.options);
+  CheckOptions(options_);
+  position_ = checkpoint_->position;
+  saved_ = position_;
+  Say(Concat("going on from step ", position_.step, " (epoch ", position_.epoch,
+             ", image ", position_.in_epoch, ")"));
+  for (const std::string& change : merged.changes) Say(change);
+}
+
+void Run::LoadImages() {
+  images_ = LoadDataset(options_, Split::kTrain);
+  if (checkpoint_ && checkpoint_->fingerprint != images_->fingerprint()) {
+    throw Error(
+        Concat("the training images are not those of the checkpoint: "
+               "expected fingerprint ",
+               checkpoint_->fingerprint, ", found ", images_->fingerprint()));
+  }
+  if (options_.val_fraction == 0) return;
+  SplitIndices split =
+      SplitByFraction(images_->size(), options_.val_fraction, options_.seed);
+  if (split.train.empty() || split.validation.empty()) {
+    throw UsageError(Concat("val-fraction: ", options_.val_fraction, " of ",
+                            images_->size(), " images leaves ",
+                            split.train.size(), " to train on and ",
+                            split.validation.size(), " to validate with"));
+  }
+  training_part_ = Subset(*images_, std::move(split.train));
+  validation_part_ = Subset(*images_, std::move(split.validation));
+}
+
+void Run::MakeTheEngine() {
+  EngineSpec spec = TrainingSpec(options_, *images_);
+  if (checkpoint_) spec.kernel_plan = checkpoint_->kernel_plan;
+  engine_ =
+      callbacks_.make_engine ? callbacks_.make_engine(spec) : MakeEngine(spec);
+  options_.device = Name(engine_->spec().device);
+  options_.threads = engine_->spec().threads;
+  options_.slice_size = engine_->spec().slice_size;
+  if (checkpoint_) {
+    WarnOfAnotherMachine();
+    checkpoints_.Restore(*engine_);
+  } else {
+    Initialize(*engine_, options_.seed);
+  }
+  if (callbacks_.on_engine) callbacks_.on_engine(*engine_);
+}
+
+// Moving a run is allowed; only the promise of equal bits ends there.
+void Run::WarnOfAnotherMachine() const {
+  const std::string_view isa = Name(SelectedIsa());
+  if (engine_->spec().device != Device::kCpu || checkpoint_->isa == isa) return;
+  Warn(Concat("the checkpoint was made with ", checkpoint_->isa,
+              " instructions, this process uses ", isa,
+              ": the result will differ in the last bits from that of a run "
+              "never interrupted"));
+}
+
+// As late as possible: whatever is wrong with options, data or machine is
+// found before an earlier run is removed.
+void Run::PrepareFolder() {
+  if (!checkpoint_) folder_.RemoveRun();
+  folder_.OpenTables(position_);
+}
+
+TrainEnd Run::TrainToTheEnd(RunRecord& record, RunResult& result) {
+  record.Write("running", position_);
+  try {
+    const Dataset& training = training_part_ ? *training_part_ : *images_;
+    const TrainEnd end = Train(*engine_, training, validation_part_.get(),
+                               {.epochs = options_.epochs,
+                                .learning_rate = options_.lr,
+                                .shuffle = options_.shuffle,
+                                .seed = options_.seed,
+                                .max_steps = options_.max_steps,
+                                .checkpoint_every = options_.checkpoint_every,
+                                .loader_threads = options_.loader_threads},
+                               position_, Hooks(result));
+    if (end == TrainEnd::kFinished) SaveTheWeights();
+    record.Write(end == TrainEnd::kFinished ? "finished" : "stopped",
+                 position_);
+    return end;
+  } catch (const std::exception& error) {
+    try {
+      record.Write("failed", position_, error.what());
+    } catch (const Error&) {
+      // The first error is the one to report.
+    }
+    throw;
+  }
+}
+
+TrainHooks Run::Hooks(RunResult& result) {
+  TrainHooks hooks;
+  hooks.on_step = [this, first = true](const StepReport& report) mutable {
+    // Weights of a finished run that is trained further are out of date.
+    if (std::exchange(first, false)) folder_.RemoveWeights();
+    folder_.Add(report);
+    if (callbacks_.on_step) callbacks_.on_step(report);
+  };
+  hooks.on_epoch = [this, &result](const EpochReport& report) {
+    folder_.Add(report);
+    result.last_epoch = report;
+    if (callbacks_.on_epoch) callbacks_.on_epoch(report);
+  };
+  hooks.on_checkpoint = [this](const TrainPosition& position) {
+    SaveCheckpoint(position);
+  };
+  hooks.on_warning = [this](const std::string& text) { Warn(text); };
+  hooks.stop = callbacks_.stop;
+  return hooks;
+}
+
+// The tables first: what a checkpoint counts as done must be in them.
+void Run::SaveCheckpoint(const TrainPosition& position) {
+  if (saved_ && SamePlace(*saved_, position)) return;
+  folder_.SyncTables();
+  checkpoints_.Save(*engine_, {.options = options_,
+                               .position = position,
+                               .kernel_plan = engine_->kernel_plan(),
+                               .isa = std::string(Name(SelectedIsa())),
+                               .fingerprint = images_->fingerprint(),
+                               .class_names = images_->class_names()});
+  saved_ = position;
+}
+
+void Run::SaveTheWeights() const {
+  const ModelSpec& model = engine_->spec().model;
+  SaveWeights(folder_.path() / kWeightsFile, *ParametersOf(*engine_),
+              {.arch = model.arch,
+               .input = model.input,
+               .class_names = images_->class_names(),
+               .transform = engine_->spec().input});
+}
+
+}  // namespace
+
+RunResult RunTraining(const RunOptions& options,
+                      const RunCallbacks& callbacks) {
+  return Run(options, callbacks).Go();
+}
+
+}  // namespace alexnet

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+#include "train/run_options.h"
+
+#include <charconv>
+#include <cmath>
+#include <type_traits>
+
+#include "alexnet/engine.h"
+#include "alexnet/error.h"
+#include "alexnet/model.h"
+
+namespace alexnet {
+namespace {
+
+// The shortest text that reads back as the same number.
+template <class Number>
+std::string Shortest(Number value) {
+  char text[32];
+  const auto end = std::to_chars(text, text + sizeof text, value).ptr;
+  return {text, end};
+}
+
+void Require(bool good, std::string_view name, const std::string& got,
+             std::string_view expected) {
+  if (!good) {
+    throw UsageError(Concat(name, ": got ", got, ", expected ", expected));
+  }
+}
+
+void AtLeast(int64_t low, std::string_view name, int64_t value) {
+  Require(value >= low, name, OptionText(value), Concat("at least ", low));
+}
+
+// In [0, 1).
+void Fraction(std::string_view name, double value) {
+  Require(value >= 0 && value < 1, name, OptionText(value),
+          "a number from 0 to below 1");
+}
+
+}  // namespace
+
+std::string OptionText(const std::string& value) { return value; }
+std::string OptionText(int64_t value) { return Shortest(value); }
+std::string OptionText(uint64_t value) { return Shortest(value); }
+std::string OptionText(double value) { return Shortest(value); }
+std::string OptionText(bool value) { return value ? "on" : "off"; }
+std::string OptionText(const std::array<float, 3>& value) {
+  return Shortest(value[0]) + "," + Shortest(value[1]) + "," +
+         Shortest(value[2]);
+}
+
+void CopyOption(const RunOptions& from, std::string_view name, RunOptions& to) {
+  bool found = false;
+  ForEachOption(from, [&](const auto& value, const OptionInfo& info) {
+    if (info.name != name) return;
+    ForEachOption(to, [&](auto& target, const OptionInfo& other) {
+      if constexpr (std::is_same_v<std::decay_t<decltype(value)>,
+                                   std::decay_t<decltype(target)>>) {
+        if (other.name != name) return;
+        target = value;
+        found = true;
+      }
+    });
+  });
+  if (!found) throw std::logic_error(Concat("no option ", name));
+}
+
+void NoteGiven(RunOptions& options) {
+  std::vector<std::string> defaults;
+  ForEachOption(RunOptions(), [&](const auto& value, const OptionInfo&) {
+    defaults.push_back(OptionText(value));
+  });
+  size_t i = 0;
+  ForEachOption(options, [&](const auto& value, const OptionInfo& info) {
+    if (OptionText(value) != defaults[i++]) {
+      options.given.emplace(info.name);
+    }
+  });
+}
+
+void CheckOptions(const RunOptions& o) {
+  Require(o.dataset == "cifar10" || o.dataset == "shapes", "dataset", o.dataset,
+          "cifar10 or shapes");
+  Require(o.optimizer == "adam", "optimizer", o.optimizer, "adam");
+  MakePreset(o.arch);
+  ParseDevice(o.device);
+  ParsePrecision(o.precision);
+  ParseAlgorithms(o.algorithms);
+  AtLeast(1, "shapes-count", o.shapes_count);
+  AtLeast(1, "epochs", o.epochs);
+  AtLeast(1, "batch-size", o.batch_size);
+  AtLeast(0, "max-steps", o.max_steps);
+  AtLeast(0, "checkpoint-every", o.checkpoint_every);
+  AtLeast(0, "threads", o.threads);
+  AtLeast(1, "loader-threads", o.loader_threads);
+  AtLeast(0, "slice-size", o.slice_size);
+  Require(o.lr > 0 && std::isfinite(o.lr), "lr", OptionText(o.lr),
+          "a positive number");
+  Require(o.eps >= 0 && std::isfinite(o.eps), "eps", OptionText(o.eps),
+          "a number that is not negative");
+  Require(o.weight_decay >= 0 && std::isfinite(o.weight_decay), "weight-decay",
+          OptionText(o.weight_decay), "a number that is not negative");
+  Fraction("beta1", o.beta1);
+  Fraction("beta2", o.beta2);
+  Fraction("dropout", o.dropout);
+  Fraction("val-fraction", o.val_fraction);
+  for (size_t c = 0; c < o.std.size(); ++c) {
+    Require(std::isfinite(o.mean[c]), "mean", OptionText(o.mean),
+            "three numbers");
+    Require(o.std[c] > 0 && std::isfinite(o.std[c]), "std", OptionText(o.std),
+            "three positive numbers");
+  }
+  Require(!o.out.empty(), "out", "nothing", "a folder");
+  Require(!(o.resume && o.overwrite), "resume", "overwrite as well",
+          "one of the two");
+}
+
+}  // namespace alexnet

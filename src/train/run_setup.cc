@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+// From options to data sets and engine specs.
+#include <limits>
+
+#include "alexnet/error.h"
+#include "train/run.h"
+
+namespace alexnet {
+namespace {
+
+// Fixed, so that a saved model meets the same test images whatever the seed of
+// its training was.
+constexpr uint64_t kShapesSeed = 0;
+
+int Threads(int64_t threads) {
+  if (threads < 0 || threads > std::numeric_limits<int>::max()) {
+    throw UsageError(Concat("threads: got ", threads, ", expected 0 or more"));
+  }
+  return static_cast<int>(threads);
+}
+
+int64_t ClassesOf(const WeightFile& weights, const InferenceOptions& options) {
+  if (weights.metadata() && !weights.metadata()->class_names.empty()) {
+    return static_cast<int64_t>(weights.metadata()->class_names.size());
+  }
+  if (options.classes > 0) return options.classes;
+  const auto& tensors = weights.tensors();
+  return tensors.empty() || tensors.back().shape.empty()
+             ? 0
+             : tensors.back().shape.front();
+}
+
+std::string ArchOf(const WeightFile& weights, const std::string& file,
+                   const std::string& given) {
+  if (!weights.metadata()) {
+    if (!given.empty()) return given;
+    throw UsageError(file +
+                     ": does not say which network it is for; name it with "
+                     "--arch");
+  }
+  const std::string& stored = weights.metadata()->arch;
+  if (!given.empty() && given != stored) {
+    throw UsageError(Concat(file, ": is for the network ", stored, ", but ",
+                            given, " was asked for"));
+  }
+  return stored;
+}
+
+}  // namespace
+
+std::unique_ptr<Dataset> LoadDataset(const RunOptions& options, Split split) {
+  if (options.dataset == "shapes") {
+    const bool training = split == Split::kTrain;
+    return MakeShapes(
+        {.count = training ? options.shapes_count : kShapesTestImages,
+         .seed = kShapesSeed},
+        split);
+  }
+  if (options.dataset != "cifar10") {
+    throw UsageError(Concat("dataset: got ", options.dataset,
+                            ", expected cifar10 or shapes"));
+  }
+  const std::filesystem::path folder =
+      options.data.empty() ? kDefaultData : options.data;
+  if (!HasCifar10(folder)) {
+    throw Error(Concat(
+        folder.string(),
+        ": no CIFAR-10 found there (expected cifar-10-batches-bin/, "
+        "cifar-10-batches-py/ or an official cifar-10-*.tar.gz). --download "
+        "fetches it, --data names another folder, and --dataset shapes needs "
+        "no files at all."));
+  }
+  return LoadCifar10(folder, split);
+}
+
+EngineSpec TrainingSpec(const RunOptions& options, const Dataset& dataset) {
+  EngineSpec spec;
+  spec.model =
+      MakePreset(options.arch,
+                 {.classes = static_cast<int64_t>(dataset.class_names().size()),
+                  .dropout = options.dropout});
+  spec.input = {.mean = options.mean, .std = options.std};
+  spec.source = dataset.image_shape();
+  spec.batch_size = options.batch_size;
+  spec.slice_size = options.slice_size;
+  spec.training = true;
+  spec.precision = ParsePrecision(options.precision);
+  spec.algorithms = ParseAlgorithms(options.algorithms);
+  spec.optimizer = {.beta1 = options.beta1,
+                    .beta2 = options.beta2,
+                    .eps = options.eps,
+                    .weight_decay = options.weight_decay};
+  spec.device = ParseDevice(options.device);
+  spec.threads = Threads(options.threads);
+  spec.seed = options.seed;
+  return spec;
+}
+
+EngineSpec InferenceSpec(const WeightFile& weights, const std::string& file,
+                         const InferenceOptions& options) {
+  EngineSpec spec;
+  spec.model = MakePreset(ArchOf(weights, file, options.arch),
+                          {.classes = ClassesOf(weights, options)});
+  if (weights.metadata()) {
+    const Shape3 stored = weights.metadata()->input;
+    if (stored != spec.model.input) {
+      throw Error(Concat(file, ": the network's input is ", stored.channels,
+                         "x", stored.height, "x", stored.width, ", expected ",
+                         spec.model.input.channels, "x",
+                         spec.model.input.height, "x", spec.model.input.width));
+    }
+    spec.input = weights.metadata()->transform;
+  }
+  if (options.transform) spec.input = *options.transform;
+  spec.source = options.source;
+  spec.batch_size = options.batch_size;
+  spec.training = false;
+  spec.precision = ParsePrecision(options.precision);
+  spec.algorithms = ParseAlgorithms(options.algorithms);
+  spec.device = ParseDevice(options.device);
+  spec.threads = Threads(options.threads);
+  return spec;
+}
+
+}  // namespace alexnet

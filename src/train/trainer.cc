@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: MIT
+// The training loop.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <memory>
+
+#include "alexnet/error.h"
+#include "alexnet/train.h"
+#include "data/loader.h"
+#include "train/evaluate.h"
+#include "train/stuck_detector.h"
+
+namespace alexnet {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double SecondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+void Check(const TrainOptions& options, const TrainPosition& position,
+           int64_t images) {
+  const auto require = [](bool good, const std::string& what) {
+    if (!good) throw UsageError(what);
+  };
+  require(options.epochs > 0,
+          Concat("epochs: got ", options.epochs, ", expected at least 1"));
+  require(options.learning_rate > 0 && std::isfinite(options.learning_rate),
+          Concat("learning rate: got ", options.learning_rate,
+                 ", expected a positive number"));
+  require(options.max_steps >= 0 && options.checkpoint_every >= 0,
+          "max steps and steps between checkpoints cannot be negative");
+  require(options.loader_threads > 0,
+          Concat("loader threads: got ", options.loader_threads,
+                 ", expected at least 1"));
+  require(position.step >= 0 && position.epoch >= 0 && position.in_epoch >= 0 &&
+              position.in_epoch <= images,
+          Concat("position: got image ", position.in_epoch, " of epoch ",
+                 position.epoch, ", expected 0 to ", images));
+}
+
+class Trainer {
+ public:
+  Trainer(Engine& engine, const Dataset& training, const Dataset* validation,
+          const TrainOptions& options, TrainPosition& position,
+          const TrainHooks& hooks)
+      : engine_(engine),
+        training_(training),
+        validation_(validation),
+        options_(options),
+        position_(position),
+        hooks_(hooks),
+        stuck_(engine.spec().model.classes) {
+    CheckFits(engine, training);
+    if (validation != nullptr) CheckFits(engine, *validation);
+    Check(options, position, training.size());
+    const int64_t batch = engine.spec().batch_size;
+    steps_per_epoch_ = (training.size() + batch - 1) / batch;
+    steps_total_ = options.epochs * steps_per_epoch_;
+    if (options.max_steps > 0) {
+      steps_total_ = std::min(steps_total_, options.max_steps);
+    }
+    Stage();
+  }
+
+  TrainEnd Run() {
+    TrainEnd end = TrainEnd::kFinished;
+    while (end == TrainEnd::kFinished && position_.epoch < options_.epochs &&
+           (!AtLimit() || EpochDone())) {
+      end = RunEpoch();
+    }
+    Checkpoint();
+    return end;
+  }
+
+ private:
+  void Stage();
+  TrainEnd RunEpoch();
+  StepReport Step(const Batch& batch);
+  bool FinishEpoch(Clock::time_point epoch_start);
+  void Checkpoint();
+  void WarnIfStuck(double loss);
+  [[noreturn]] void ThrowNonFinite(const NonFinite& found) const;
+
+  bool AtLimit() const {
+    return options_.max_steps > 0 && position_.step >= options_.max_steps;
+  }
+  bool EpochDone() const { return position_.in_epoch >= training_.size(); }
+
+  Engine& engine_;
+  const Dataset& training_;
+  const Dataset* validation_;
+  const TrainOptions& options_;
+  TrainPosition& position_;
+  const TrainHooks& hooks_;
+  StuckDetector stuck_;
+  int64_t steps_per_epoch_ = 0;
+  int64_t steps_total_ = 0;
+  StagedImages staged_training_;
+  StagedImages staged_validation_;
+  bool changed_since_checkpoint_ = true;
+};
+
+// The held-out images are often part of the same set: it is staged once.
+void Trainer::Stage() {
+  const ImageView images = training_.staged_view();
+  if (!images.pixels.empty()) staged_training_ = engine_.Stage(images);
+  if (validation_ == nullptr) return;
+  const ImageView others = validation_->staged_view();
+  if (others.pixels.empty()) return;
+  const bool same = others.pixels.data() == images.pixels.data() &&
+                    others.pixels.size() == images.pixels.size();
+  staged_validation_ = same ? staged_training_ : engine_.Stage(others);
+}
+
+// From position_.in_epoch on, which is not 0 in a resumed epoch. The position
+// only moves to the next epoch when its report has been made: a run that ends
+// before that makes it when resumed.
+TrainEnd Trainer::RunEpoch() {
+  const auto start = Clock::now();
+  std::vector<int64_t> order = EpochOrder(training_.size(), options_.shuffle,
+                                          options_.seed, position_.epoch);
+  order.erase(order.begin(), order.begin() + position_.in_epoch);
+  Loader loader(training_, std::move(order),
+                {.batch_size = engine_.spec().batch_size,
+                 .threads = options_.loader_threads,
+                 .staged = staged_training_});
+  while (!EpochDone() && !AtLimit()) {
+    if (hooks_.stop.stop_requested()) return TrainEnd::kStopped;
+    const auto step_start = Clock::now();
+    const Batch* batch = loader.Next();
+    ALEXNET_CHECK(batch != nullptr);
+    StepReport report = Step(*batch);
+    report.wait_seconds = loader.wait_seconds();
+    report.seconds = SecondsSince(step_start);
+    if (hooks_.on_step) hooks_.on_step(report);
+    WarnIfStuck(report.result.loss);
+    const bool due = options_.checkpoint_every > 0 &&
+                     position_.step % options_.checkpoint_every == 0;
+    if (due && !EpochDone()) Checkpoint();
+  }
+  if (EpochDone() && !FinishEpoch(start)) return TrainEnd::kStopped;
+  return TrainEnd::kFinished;
+}
+
+StepReport Trainer::Step(const Batch& batch) {
+  StepReport report;
+  // ------------------------------------------------------------ training step
+  const Ticket ticket =
+      engine_.TrainStep(batch, {.step = position_.step + 1,
+                                .epoch = position_.epoch,
+                                .learning_rate = options_.learning_rate});
+  report.result = engine_.Wait(ticket);
+  if (report.result.non_finite) ThrowNonFinite(*report.result.non_finite);
+  const int64_t images = report.result.images;
+  position_.step += 1;
+  position_.in_epoch += images;
+  position_.images += images;
+  position_.correct += report.result.correct;
+  position_.loss_sum += report.result.loss * static_cast<double>(images);
+  changed_since_checkpoint_ = true;
+  // --------------------------------------------------------------------------
+  report.position = position_;
+  report.epoch = position_.epoch;
+  report.batch = (position_.in_epoch - 1) / engine_.spec().batch_size;
+  report.steps_per_epoch = steps_per_epoch_;
+  report.steps_total = steps_total_;
+  report.learning_rate = options_.learning_rate;
+  return report;
+}
+
+// False if it was stopped; the validation is then for the resumed run.
+bool Trainer::FinishEpoch(Clock::time_point epoch_start) {
+  EpochReport report;
+  report.epoch = position_.epoch;
+  report.step = position_.step;
+  if (position_.images > 0) {
+    const auto images = static_cast<double>(position_.images);
+    report.train_loss = position_.loss_sum / images;
+    report.train_accuracy = static_cast<double>(position_.correct) / images;
+  }
+  if (validation_ != nullptr) {
+    report.validation =
+        EvaluateUnlessStopped(engine_, *validation_,
+                              {.staged = staged_validation_,
+                               .loader_threads = options_.loader_threads,
+                               .stop = hooks_.stop});
+    if (!report.validation) return false;
+  }
+  report.seconds = SecondsSince(epoch_start);
+  if (hooks_.on_epoch) hooks_.on_epoch(report);
+  position_ = {.step = position_.step, .epoch = position_.epoch + 1};
+  changed_since_checkpoint_ = true;
+  Checkpoint();
+  return true;
+}
+
+void Trainer::Checkpoint() {
+  if (changed_since_checkpoint_ && hooks_.on_checkpoint) {
+    hooks_.on_checkpoint(position_);
+  }
+  changed_since_checkpoint_ = false;
+}
+
+void Trainer::WarnIfStuck(double loss) {
+  if (!stuck_.Add(loss) || !hooks_.on_warning) return;
+  hooks_.on_warning(Concat(
+      "the loss has been at ", stuck_.guessing_loss(), " = ln(",
+      engine_.spec().model.classes, ") for ", StuckDetector::kSteps,
+      " steps, up to step ", position_.step,
+      ": the network is only guessing and may have died. The usual cure is a "
+      "lower learning rate than ",
+      options_.learning_rate, ", for instance --lr 3e-4, in a new run."));
+}
+
+void Trainer::ThrowNonFinite(const NonFinite& found) const {
+  const std::string what = found.where == "loss"
+                               ? "the loss"
+                               : Concat("the gradient of ", found.where);
+  throw NonFiniteError(Concat(
+      "step ", position_.step + 1, " (epoch ", position_.epoch, "): ", what,
+      " is not a finite number, at learning rate ", options_.learning_rate,
+      ". Nothing was changed: the parameters are those of step ",
+      position_.step, ". The likely cure is a lower --lr, for instance ",
+      options_.learning_rate / 3,
+      "; if that does not help, look at the images and at --mean and --std."));
+}
+
+}  // namespace
+
+TrainEnd Train(Engine& engine, const Dataset& training,
+               const Dataset* validation, const TrainOptions& options,
+               TrainPosition& position, const TrainHooks& hooks) {
+  return Trainer(engine, training, validation, options, position, hooks).Run();
+}
+
+}  // namespace alexnet

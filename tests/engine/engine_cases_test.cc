@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+// Every engine against the naive network in double, on the one list of cases:
+// logits, loss, all gradients.
+#include <gtest/gtest.h>
+
+#include <tuple>
+
+#include "alexnet/engine.h"
+#include "engine/golden.h"
+#include "engine/loss.h"
+#include "engine/op_cases.h"
+#include "engine/reference/reference_network.h"
+
+namespace alexnet {
+namespace {
+
+using testing_support::AvailableDevices;
+using testing_support::Hash;
+using testing_support::OpCase;
+using testing_support::OpCases;
+using testing_support::RelativeError;
+using testing_support::Values;
+
+// float32 rounding of sums of some thousand terms, relative to the norm.
+constexpr double kTolerance = 1e-5;
+constexpr int64_t kEpoch = 3;
+
+class EngineCases
+    : public ::testing::TestWithParam<std::tuple<Device, OpCase>> {
+ protected:
+  EngineCases() {
+    const auto& [device, op_case] = GetParam();
+    spec_.model = op_case.model;
+    spec_.source = op_case.model.input;
+    spec_.batch_size = op_case.images;
+    spec_.device = device;
+    spec_.algorithms = Algorithms::kExact;
+    spec_.threads = 2;
+    spec_.seed = 5;
+    const int64_t bytes = op_case.images * spec_.source.elements();
+    for (int64_t i = 0; i < bytes; ++i) {
+      pixels_.push_back(
+          static_cast<uint8_t>(Hash(1, static_cast<uint64_t>(i))));
+    }
+    for (int64_t i = 0; i < op_case.images; ++i) {
+      labels_.push_back(static_cast<int32_t>(i % op_case.model.classes));
+      sample_ids_.push_back(17 + 3 * i);
+    }
+    batch_.images = {pixels_, spec_.source};
+    batch_.labels = labels_;
+    batch_.sample_ids = sample_ids_;
+  }
+
+  // An engine with arbitrary parameters, of the size that PyTorch gives them.
+  std::unique_ptr<Engine> Make() {
+    std::unique_ptr<Engine> engine = MakeEngine(spec_);
+    uint64_t seed = 100;
+    for (const ParameterInfo& info : Parameters(spec_.model)) {
+      std::vector<float> values =
+          Values(seed++, static_cast<size_t>(info.elements));
+      for (float& value : values) {
+        value /= std::sqrt(static_cast<float>(info.fan_in));
+      }
+      engine->Write(State::kParameter, info.name, values);
+    }
+    return engine;
+  }
+
+  // The same network in double, with the engine's input and parameters.
+  ReferenceNetwork<double> Oracle(Engine& engine) {
+    const int64_t images = spec_.batch_size;
+    ReferenceNetwork<double> net(spec_.model, {.max_images = images});
+    const auto size = static_cast<size_t>(spec_.model.input.elements());
+    std::vector<float> input(size * static_cast<size_t>(images));
+    engine.Preprocess(batch_, input);
+    for (int64_t n = 0; n < images; ++n) {
+      std::copy_n(input.begin() + n * static_cast<int64_t>(size), size,
+                  net.input(n).begin());
+    }
+    for (size_t i = 0; i < net.parameters().size(); ++i) {
+      std::vector<float> values(net.parameter(i).size());
+      engine.Read(State::kParameter, net.parameters()[i].name, values);
+      std::copy(values.begin(), values.end(), net.parameter(i).begin());
+    }
+    return net;
+  }
+
+  double OracleLoss(ReferenceNetwork<double>& net) {
+    const auto images = static_cast<double>(spec_.batch_size);
+    double loss = 0;
+    for (int64_t n = 0; n < spec_.batch_size; ++n) {
+      loss += SoftmaxCrossEntropy(net.logits_gradient(n), net.logits(n),
+                                  labels_[static_cast<size_t>(n)], 1 / images);
+    }
+    return loss / images;
+  }
+
+  EngineSpec spec_;
+  std::vector<uint8_t> pixels_;
+  std::vector<int32_t> labels_;
+  std::vector<int64_t> sample_ids_;
+  Batch batch_;
+};
+
+TEST_P(EngineCases, LogitsAgree) {
+  const std::unique_ptr<Engine> engine = Make();
+  ReferenceNetwork<double> net = Oracle(*engine);
+  net.Forward(spec_.batch_size, nullptr);
+  const auto classes = static_cast<size_t>(spec_.model.classes);
+  std::vector<float> logits(classes * static_cast<size_t>(spec_.batch_size));
+  engine->Infer(batch_, logits);
+  for (int64_t n = 0; n < spec_.batch_size; ++n) {
+    const auto row =
+        std::span(logits).subspan(static_cast<size_t>(n) * classes, classes);
+    EXPECT_LE(RelativeError(row, net.logits(n)), kTolerance) << "image " << n;
+  }
+}
+
+TEST_P(EngineCases, LossAndGradientsAgree) {
+  const std::unique_ptr<Engine> engine = Make();
+  ReferenceNetwork<double> net = Oracle(*engine);
+  const DropoutKeys dropout = {spec_.seed, kEpoch, sample_ids_};
+  net.Forward(spec_.batch_size, &dropout);
+  const double loss = OracleLoss(net);
+  net.Backward(spec_.batch_size, &dropout);
+  const StepResult result =
+      engine->Wait(engine->TrainStep(batch_, {.step = 1, .epoch = kEpoch}));
+  EXPECT_FALSE(result.non_finite);
+  EXPECT_NEAR(result.loss, loss, kTolerance * loss);
+  for (size_t i = 0; i < net.parameters().size(); ++i) {
+    const std::string& name = net.parameters()[i].name;
+    std::vector<float> gradient(net.gradient(i).size());
+    engine->Read(State::kGradient, name, gradient);
+    EXPECT_LE(RelativeError(gradient, net.gradient(i)), kTolerance) << name;
+  }
+}
+
+// One image at a time: another sum, the same gradients.
+TEST_P(EngineCases, SlicesSumToTheWhole) {
+  const std::unique_ptr<Engine> whole = Make();
+  spec_.slice_size = 1;
+  const std::unique_ptr<Engine> sliced = Make();
+  const StepParams step = {.step = 1, .epoch = kEpoch};
+  const StepResult a = whole->Wait(whole->TrainStep(batch_, step));
+  const StepResult b = sliced->Wait(sliced->TrainStep(batch_, step));
+  EXPECT_NEAR(a.loss, b.loss, kTolerance * a.loss);
+  EXPECT_EQ(a.correct, b.correct);
+  for (const ParameterInfo& info : Parameters(spec_.model)) {
+    std::vector<float> x(static_cast<size_t>(info.elements));
+    std::vector<float> y(x.size());
+    whole->Read(State::kGradient, info.name, x);
+    sliced->Read(State::kGradient, info.name, y);
+    EXPECT_LE(RelativeError(y, x), kTolerance) << info.name;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , EngineCases,
+    ::testing::Combine(::testing::ValuesIn(AvailableDevices()),
+                       ::testing::ValuesIn(OpCases())),
+    [](const auto& info) {
+      return std::string(Name(std::get<0>(info.param))) + "_" +
+             std::get<1>(info.param).name;
+    });
+
+}  // namespace
+}  // namespace alexnet

@@ -1,0 +1,306 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Writes PyTorch's numbers for the tests of models and engines.
+
+  make_model_goldens.py OUT_DIR [initial|ops|adam|loss|lenet5|note]...
+
+Images, values and signs come from a hash, computed here and in
+tests/engine/golden.h alike, so that the files hold results only. Logits, loss
+and gradients are those of float64; the ten training losses are float32's, with
+one thread and with two.
+"""
+import json
+import pathlib
+import re
+import sys
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+MASK = (1 << 64) - 1
+PROJECTIONS = 8
+SAMPLES = 8
+
+
+def mix(x):
+    """SplitMix64's output function, on a uint64 array."""
+    with np.errstate(over="ignore"):
+        x = x + np.uint64(0x9E3779B97F4A7C15)
+        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return x ^ (x >> np.uint64(31))
+
+
+def hashes(seed, count):
+    start = mix(np.array([seed], np.uint64))
+    with np.errstate(over="ignore"):
+        return mix(start + np.arange(count, dtype=np.uint64))
+
+
+def values(seed, shape):
+    """float32 in [-1, 1), 24 bits each."""
+    bits = hashes(seed, int(np.prod(shape))) >> np.uint64(40)
+    x = bits.astype(np.float64) * 2.0**-23 - 1
+    return torch.from_numpy(x.astype(np.float32)).reshape(shape)
+
+
+def images(first, count, size):
+    """Slanted waves with a disc, and some noise, in bytes."""
+    n = np.arange(first, first + count).reshape(-1, 1, 1, 1)
+    c = np.arange(3).reshape(1, 3, 1, 1)
+    h = np.arange(size).reshape(1, 1, -1, 1) * 32 // size
+    w = np.arange(size).reshape(1, 1, 1, -1) * 32 // size
+    wave = (h * (3 + n % 5) + w * (2 + 3 * c) + 29 * n) % 64
+    wave = 3 * np.minimum(wave, 63 - wave)
+    disc = (h - 10 - n % 7) ** 2 + (w - 20 + n % 10) ** 2 < 40 + 10 * (n % 4)
+    base = np.where(disc, 220 - 60 * c, 60 + wave)
+    noise = hashes(1000 + first, base.size) & np.uint64(31)
+    return (base + noise.astype(np.int64).reshape(base.shape)).astype(np.uint8)
+
+
+def network_input(pixels):
+    x = torch.from_numpy(pixels).to(torch.float32)
+    return x.div(255).sub(0.5).div(0.5)
+
+
+def note():
+    relu, pool = lambda: nn.ReLU(), lambda: nn.MaxPool2d(3, 2)
+    net = nn.Sequential()
+    net.add_module("features", nn.Sequential(
+        nn.Conv2d(3, 96, 11, 4, 1), relu(), pool(),
+        nn.Conv2d(96, 256, 5, 1, 2), relu(), pool(),
+        nn.Conv2d(256, 384, 3, 1, 1), relu(),
+        nn.Conv2d(384, 384, 3, 1, 1), relu(),
+        nn.Conv2d(384, 256, 3, 1, 1), relu(), pool()))
+    net.add_module("flatten", nn.Flatten())
+    net.add_module("classifier", nn.Sequential(
+        nn.Dropout(), nn.Linear(256 * 6 * 6, 4096), relu(),
+        nn.Dropout(), nn.Linear(4096, 4096), relu(), nn.Linear(4096, 10)))
+    return net.eval()
+
+
+def lenet5():
+    net = nn.Sequential()
+    for name, layer in [
+            ("conv1", nn.Conv2d(3, 6, 5)), ("relu1", nn.ReLU()),
+            ("pool1", nn.MaxPool2d(2)), ("conv2", nn.Conv2d(6, 16, 5)),
+            ("relu2", nn.ReLU()), ("pool2", nn.MaxPool2d(2)),
+            ("flatten", nn.Flatten()), ("fc1", nn.Linear(400, 120)),
+            ("relu3", nn.ReLU()), ("fc2", nn.Linear(120, 84)),
+            ("relu4", nn.ReLU()), ("fc3", nn.Linear(84, 10))]:
+        net.add_module(name, layer)
+    return net
+
+
+# Network, image size, learning rate. At 1e-3 ten steps of few images through
+# the note's network are chaotic: PyTorch 1.13 and 2.13 then differ from one
+# another by 8e-5 (4 images) and 1.3e-3 (8 images); at 1e-4 by 7e-6.
+NETWORKS = {"note": (note, 227, 1e-4), "lenet5": (lenet5, 32, 1e-3)}
+
+
+def summary(tensor):
+    """Norm, sums under pseudo-random signs, and some values."""
+    flat = tensor.detach().double().flatten().numpy()
+    h = hashes(7, flat.size)
+    sums = [float(np.where(h >> np.uint64(j) & np.uint64(1), -flat, flat).sum())
+            for j in range(PROJECTIONS)]
+    at = hashes(11, SAMPLES) % np.uint64(flat.size)
+    return {"norm": float(np.linalg.norm(flat)), "projections": sums,
+            "samples": [float(flat[int(i)]) for i in at]}
+
+
+def make_initial():
+    result = []
+    for arch, (make, _, _) in NETWORKS.items():
+        for seed in (0, 1, 42):
+            torch.manual_seed(seed)
+            parameters = []
+            for name, p in make().named_parameters():
+                bits = p.detach().numpy().view(np.uint32).flatten()
+                with np.errstate(over="ignore"):
+                    check = (bits * hashes(3, bits.size)).sum(dtype=np.uint64)
+                parameters.append({"name": name, "shape": list(p.shape),
+                                   "first": p.flatten()[0].item(),
+                                   "bits": f"{int(check):016x}"})
+            result.append({"arch": arch, "seed": seed,
+                           "parameters": parameters})
+    return {"networks": result}
+
+
+def training_losses(arch, threads):
+    make, size, rate = NETWORKS[arch]
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    net = make()
+    adam = torch.optim.Adam(net.parameters(), lr=rate)
+    losses = []
+    for step in range(10):
+        x = network_input(images(4 * step, 4, size))
+        y = torch.arange(4 * step, 4 * step + 4) % 10
+        loss = F.cross_entropy(net(x), y)
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+        losses.append(loss.item())
+    return losses
+
+
+def make_network(arch):
+    make, size, rate = NETWORKS[arch]
+    torch.manual_seed(0)
+    net = make().double()
+    x = network_input(images(0, 4, size)).double()
+    logits = net(x)
+    loss = F.cross_entropy(logits, torch.arange(4))
+    loss.backward()
+    result = {"arch": arch, "learning_rate": rate, "logits": logits.flatten().tolist(),
+              "loss": loss.item(),
+              "gradients": {name: summary(p.grad)
+                            for name, p in net.named_parameters()}}
+    one, two = training_losses(arch, 1), training_losses(arch, 2)
+    spread = max(abs(a - b) / a for a, b in zip(one, two))
+    print(f"{arch}: ten losses, PyTorch {torch.__version__} with 1 thread "
+          f"against 2: at most {spread:.1e} apart")
+    result["losses"] = one
+    result["losses_2_threads"] = two
+    result["losses_spread"] = spread
+    return result
+
+
+def conv_case(name, x, k, kernel, stride=(1, 1), pad=(0, 0, 0, 0), groups=1,
+              ceil=False):
+    return {"name": name, "op": "Conv2d", "input": x, "out_channels": k,
+            "kernel": kernel, "stride": stride, "padding": pad,
+            "groups": groups, "ceil_mode": ceil}
+
+
+def pool_case(name, x, kernel, stride, pad=(0, 0, 0, 0), ceil=False):
+    return {"name": name, "op": "MaxPool2d", "input": x, "kernel": kernel,
+            "stride": stride, "padding": pad, "ceil_mode": ceil}
+
+
+def lrn_case(name, x, size, alpha, beta, k):
+    return {"name": name, "op": "LocalResponseNorm", "input": x, "size": size,
+            "alpha": alpha, "beta": beta, "k": k}
+
+
+# Padding is top, left, bottom, right.
+OP_CASES = [
+    conv_case("conv_plain", (3, 7, 6), 4, (3, 2)),
+    conv_case("conv_stride_pad", (2, 9, 8), 3, (3, 3), (2, 3), (1, 1, 1, 1)),
+    conv_case("conv_asymmetric", (2, 6, 7), 3, (3, 4), (2, 1), (0, 1, 2, 3)),
+    conv_case("conv_groups", (6, 5, 5), 4, (3, 3), (1, 1), (1, 1, 1, 1), 2),
+    conv_case("conv_ceil", (2, 10, 9), 3, (3, 3), (4, 4), ceil=True),
+    conv_case("conv_depthwise", (3, 4, 4), 3, (2, 2), groups=3),
+    {"name": "linear", "op": "Linear", "input": (11, 1, 1), "out_features": 5},
+    pool_case("pool_overlapping", (2, 9, 7), (3, 3), (2, 2)),
+    pool_case("pool_ceil", (2, 6, 8), (3, 3), (2, 2), ceil=True),
+    pool_case("pool_ceil_padded", (1, 5, 6), (2, 3), (3, 2), (1, 1, 1, 1), True),
+    pool_case("pool_asymmetric", (2, 5, 4), (3, 3), (2, 1), (0, 1, 1, 0)),
+    lrn_case("lrn_paper", (7, 3, 2), 5, 1e-4, 0.75, 2.0),
+    lrn_case("lrn_strong", (6, 2, 3), 3, 2.0, 0.6, 0.5),
+    lrn_case("lrn_even", (5, 2, 2), 4, 1.5, 0.75, 1.0),
+    lrn_case("lrn_wide", (3, 2, 2), 9, 1.0, 0.5, 1.0),
+]
+
+
+def run_op(case, x, parameters):
+    if case["op"] == "Linear":
+        return F.linear(x.flatten(1), *parameters)
+    if case["op"] == "LocalResponseNorm":
+        return F.local_response_norm(x, case["size"], case["alpha"],
+                                     case["beta"], case["k"])
+    top, left, bottom, right = case["padding"]
+    if case["op"] == "MaxPool2d":
+        if top == bottom and left == right:
+            return F.max_pool2d(x, case["kernel"], case["stride"],
+                                (top, left), ceil_mode=case["ceil_mode"])
+        x = F.pad(x, (left, right, top, bottom), value=-np.inf)
+        return F.max_pool2d(x, case["kernel"], case["stride"],
+                            ceil_mode=case["ceil_mode"])
+    if case["ceil_mode"]:
+        sh, sw = case["stride"]
+        bottom += -(x.shape[2] + top + bottom - case["kernel"][0]) % sh
+        right += -(x.shape[3] + left + right - case["kernel"][1]) % sw
+    x = F.pad(x, (left, right, top, bottom))
+    return F.conv2d(x, *parameters, stride=case["stride"],
+                    groups=case["groups"])
+
+
+def make_ops():
+    result = []
+    for case in OP_CASES:
+        x = values(1, (2, *case["input"])).double().requires_grad_()
+        shapes = []
+        if case["op"] == "Conv2d":
+            shapes = [(case["out_channels"],
+                       case["input"][0] // case["groups"], *case["kernel"]),
+                      (case["out_channels"],)]
+        if case["op"] == "Linear":
+            shapes = [(case["out_features"], case["input"][0]),
+                      (case["out_features"],)]
+        parameters = [values(2 + i, s).double().requires_grad_()
+                      for i, s in enumerate(shapes)]
+        y = run_op(case, x, parameters)
+        y.backward(values(5, tuple(y.shape)).double())
+        y3 = (*y.shape[1:], 1, 1)[:3]
+        result.append({**case, "output": y3, "y": y.flatten().tolist(),
+                       "dx": x.grad.flatten().tolist(),
+                       "dw": [p.grad.flatten().tolist() for p in parameters]})
+    return {"cases": result}
+
+
+def make_adam():
+    runs = []
+    for decay in (0.0, 0.01):
+        w = values(20, (16,)).requires_grad_()
+        adam = torch.optim.Adam([w], lr=1e-3, weight_decay=decay)
+        for step in range(10):
+            w.grad = values(21 + step, (16,)) * 10.0 ** (step % 4 - 2)
+            adam.step()
+        state = adam.state[w]
+        runs.append({"weight_decay": decay, "w": w.tolist(),
+                     "m": state["exp_avg"].tolist(),
+                     "v": state["exp_avg_sq"].tolist()})
+    return {"runs": runs}
+
+
+def make_loss():
+    z = (values(40, (5, 7)) * 20).double().requires_grad_()
+    labels = [0, 6, 3, 1, 5]
+    t = torch.softmax(values(41, (5, 7)).double() * 3, 1).float()
+    result = {"labels": labels, "targets": t.flatten().tolist()}
+    for name, target in (("class", torch.tensor(labels)),
+                         ("probability", t.double())):
+        z.grad = None
+        loss = F.cross_entropy(z, target)
+        loss.backward()
+        result[name] = {"loss": loss.item(),
+                        "gradient": z.grad.flatten().tolist()}
+    return result
+
+
+MAKERS = {"initial": make_initial, "ops": make_ops, "adam": make_adam,
+          "loss": make_loss, "lenet5": lambda: make_network("lenet5"),
+          "note": lambda: make_network("note")}
+
+
+def main():
+    if len(sys.argv) < 2 or any(a not in MAKERS for a in sys.argv[2:]):
+        sys.exit(__doc__)
+    folder = pathlib.Path(sys.argv[1])
+    for name in sys.argv[2:] or MAKERS:
+        golden = {"made_by": "tools/make_model_goldens.py",
+                  "torch": torch.__version__, **MAKERS[name]()}
+        path = folder / f"{name}.json"
+        text = re.sub(r"\[\s+([^][{}]*?)\s+\]",  # a list of numbers: one line
+                      lambda m: "[" + re.sub(r"\s+", " ", m[1]) + "]",
+                      json.dumps(golden, indent=1))
+        path.write_text(text + "\n")
+        print(f"{path}: {path.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()
