@@ -24,6 +24,7 @@ struct Options {
   RunOptions run;
   BenchOptions bench;
   std::string mode = "train";
+  bool layers = false;
   bool json = false;
 };
 
@@ -83,10 +84,27 @@ nlohmann::ordered_json AsJson(const Engine& engine, const Options& options,
     json["first_loss"] = r.first_loss;
     json["last_loss"] = r.last_loss;
   }
+  for (const LayerTimes& layer : r.layers) {
+    json["layers"].push_back({{"layer", layer.layer},
+                              {"forward_s", layer.forward},
+                              {"backward_s", layer.backward},
+                              {"update_s", layer.update}});
+  }
   for (const MemoryUse& use : engine.Memory()) {
     json["memory_bytes"][use.purpose] = use.bytes;
   }
   return json;
+}
+
+std::string LayerTable(const std::vector<LayerTimes>& layers) {
+  std::string text = fmt::format("\n{:<16} {:>10} {:>10} {:>10}\n", "ms",
+                                 "forward", "backward", "update");
+  for (const LayerTimes& layer : layers) {
+    text += fmt::format("{:<16} {:10.1f} {:10.1f} {:10.1f}\n", layer.layer,
+                        1e3 * layer.forward, 1e3 * layer.backward,
+                        1e3 * layer.update);
+  }
+  return text;
 }
 
 std::string AsText(const Engine& engine, const Options& options,
@@ -113,6 +131,7 @@ std::string AsText(const Engine& engine, const Options& options,
       "MiB\n",
       1e3 * r.floor_s, r.flops_per_s / 1e9, r.bytes_per_s / 1e9,
       r.floor_s / r.step.median, r.peak_rss_mb);
+  if (options.layers) text += LayerTable(r.layers);
   return text;
 }
 
@@ -143,6 +162,7 @@ Action AddBench(CLI::App& app) {
   app.add_option("--warmup", options->bench.warmup, "steps before them")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  app.add_flag("--layers", options->layers, "also the time of each layer");
   app.add_flag("--json", options->json, "one JSON object on standard output");
   app.footer(
       "A training step is resize, forward, backward and Adam. The floor is "

@@ -118,6 +118,15 @@ struct StepTimes {   // seconds
   double total() const { return input + forward + backward + update; }
 };
 
+// What a piece of the network took in the last step, in seconds. A piece is
+// named after its first layer and may include those that are fused into it.
+struct LayerTimes {
+  std::string layer;
+  double forward = 0;
+  double backward = 0;
+  double update = 0;
+};
+
 struct StepResult {
   double loss = 0;  // mean over the batch's images
   int64_t images = 0;
@@ -175,9 +184,18 @@ class Engine {
                     std::span<float> values) const = 0;
   virtual void Write(State state, std::string_view parameter,
                      std::span<const float> values) = 0;
+  // What Read would copy, where it lies, until the next step; empty where it
+  // lies elsewhere or in another layout.
+  virtual std::span<const float> View(State, std::string_view) const {
+    return {};
+  }
 
   // Bytes by purpose, as planned.
   virtual std::vector<MemoryUse> Memory() const = 0;
+
+  // Of the last TrainStep or Infer, in the network's order; empty where it is
+  // not measured.
+  virtual std::vector<LayerTimes> layer_times() const { return {}; }
 
   // The library that computes, with its version: another one may round
   // otherwise. Empty where there is none.

@@ -30,7 +30,13 @@ class TensorSource {
   virtual const std::vector<TensorInfo>& tensors() const = 0;
   // `values` has tensors()[index].elements() places.
   virtual void Read(size_t index, std::span<float> values) const = 0;
+  // What Read would copy, where it lies, if it lies somewhere; else empty.
+  virtual std::span<const float> View(size_t) const { return {}; }
 };
+
+// A tensor's values: where they lie, else copied into `room`.
+std::span<const float> ValuesOf(const TensorSource& tensors, size_t index,
+                                std::vector<float>& room);
 
 // What travels with the weights, so that a saved model needs no options. In a
 // .pth it is a zip record of its own, which PyTorch ignores; in safetensors

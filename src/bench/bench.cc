@@ -23,6 +23,20 @@ double MedianPhase(const std::vector<StepTimes>& times,
   return SpreadOf(values).median;
 }
 
+std::vector<LayerTimes> MedianLayers(
+    const std::vector<std::vector<LayerTimes>>& steps) {
+  std::vector<LayerTimes> result = steps.front();
+  for (size_t i = 0; i < result.size(); ++i) {
+    for (double LayerTimes::*part :
+         {&LayerTimes::forward, &LayerTimes::backward, &LayerTimes::update}) {
+      std::vector<double> values;
+      for (const auto& layers : steps) values.push_back(layers[i].*part);
+      result[i].*part = SpreadOf(values).median;
+    }
+  }
+  return result;
+}
+
 double PeakRssMiB() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
@@ -89,6 +103,7 @@ BenchResult RunBench(Engine& engine, const Dataset& dataset,
   Batches batches(engine, dataset);
   std::vector<double> seconds;
   std::vector<StepTimes> phases;
+  std::vector<std::vector<LayerTimes>> layers;
   std::vector<float> logits(
       static_cast<size_t>(spec.batch_size * spec.model.classes));
   BenchResult result;
@@ -110,7 +125,9 @@ BenchResult RunBench(Engine& engine, const Dataset& dataset,
     if (i < options.warmup) continue;
     seconds.push_back(taken.count());
     phases.push_back(step.times);
+    layers.push_back(engine.layer_times());
   }
+  result.layers = MedianLayers(layers);
   result.step = SpreadOf(seconds);
   result.phases = {.input = MedianPhase(phases, &StepTimes::input),
                    .forward = MedianPhase(phases, &StepTimes::forward),

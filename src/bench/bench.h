@@ -27,7 +27,8 @@ struct Spread {  // seconds
 
 struct BenchResult {
   Spread step;
-  StepTimes phases;  // medians; training only
+  StepTimes phases;                // medians; training only
+  std::vector<LayerTimes> layers;  // medians
   double images_per_s = 0;
   double flops = 0;        // of a step by direct convolution
   double bytes = 0;        // that a step must move for parameters and moments

@@ -231,18 +231,13 @@ void WriteSafetensors(const std::filesystem::path& path,
   const auto header = PlanFile(path.string(), tensors, metadata);
   const auto& infos = tensors.tensors();
   std::vector<uint32_t> crcs(infos.size());
-  int64_t largest = 0;
-  for (const auto& info : infos) largest = std::max(largest, info.elements());
-  std::vector<float> buffer(static_cast<size_t>(largest));
+  std::vector<float> room;
 
   AtomicFile file(path);
   // The sums have a fixed width: the final header takes this one's place.
   file.Write(HeaderBytes(header, crcs, path.string()));
   for (size_t i = 0; i < infos.size(); ++i) {
-    const auto values =
-        std::span(buffer).first(static_cast<size_t>(infos[i].elements()));
-    tensors.Read(i, values);
-    const auto bytes = std::as_bytes(values);
+    const auto bytes = std::as_bytes(ValuesOf(tensors, i, room));
     crcs[i] = Crc32(bytes);
     file.Write(bytes);
   }

@@ -116,14 +116,12 @@ void WriteTorch(const std::filesystem::path& path, const TensorSource& tensors,
   const auto& infos = tensors.tensors();
   StatePickle state;
   std::set<std::string_view> names;
-  int64_t largest = 0;
   for (size_t i = 0; i < infos.size(); ++i) {
     if (!names.insert(infos[i].name).second) {
       throw Error(
           Concat(path.string(), ": two tensors named ", Quoted(infos[i].name)));
     }
     state.Add(infos[i], i);
-    largest = std::max(largest, infos[i].elements());
   }
 
   AtomicFile file(path);
@@ -132,12 +130,10 @@ void WriteTorch(const std::filesystem::path& path, const TensorSource& tensors,
   const std::string folder = "archive/";
   zip.Add(folder + "data.pkl", state.Finish());
   zip.Add(folder + "byteorder", "little");
-  std::vector<float> buffer(static_cast<size_t>(largest));
+  std::vector<float> room;
   for (size_t i = 0; i < infos.size(); ++i) {
-    const auto values =
-        std::span(buffer).first(static_cast<size_t>(infos[i].elements()));
-    tensors.Read(i, values);
-    zip.Add(Concat(folder, "data/", i), std::as_bytes(values));
+    zip.Add(Concat(folder, "data/", i),
+            std::as_bytes(ValuesOf(tensors, i, room)));
   }
   zip.Add(folder + "version", "3\n");
   zip.Add(folder + "alexnet.json", ToJson(metadata));

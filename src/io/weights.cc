@@ -54,6 +54,9 @@ class EngineParameters : public TensorSource {
   void Read(size_t index, std::span<float> values) const override {
     engine_.Read(State::kParameter, tensors_.at(index).name, values);
   }
+  std::span<const float> View(size_t index) const override {
+    return engine_.View(State::kParameter, tensors_.at(index).name);
+  }
 
  private:
   const Engine& engine_;
@@ -163,6 +166,15 @@ void SaveWeights(const std::filesystem::path& path, const TensorSource& tensors,
                             ": expected a name that ends in .pth, .pt or "
                             ".safetensors"));
   }
+}
+
+std::span<const float> ValuesOf(const TensorSource& tensors, size_t index,
+                                std::vector<float>& room) {
+  const std::span<const float> view = tensors.View(index);
+  if (!view.empty()) return view;
+  room.resize(static_cast<size_t>(tensors.tensors()[index].elements()));
+  tensors.Read(index, room);
+  return room;
 }
 
 std::unique_ptr<TensorSource> ParametersOf(const Engine& engine) {

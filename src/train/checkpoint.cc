@@ -47,6 +47,9 @@ class StateSource : public TensorSource {
   void Read(size_t index, std::span<float> values) const override {
     engine_.Read(sources_[index].first, sources_[index].second, values);
   }
+  std::span<const float> View(size_t index) const override {
+    return engine_.View(sources_[index].first, sources_[index].second);
+  }
 
   // Fills the same place of another engine of this network.
   void Write(Engine& engine, size_t index,

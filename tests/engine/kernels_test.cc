@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -14,6 +15,7 @@
 #include "core/arena.h"
 #include "core/philox.h"
 #include "core/resize.h"
+#include "engine/golden.h"
 
 namespace alexnet::cpu {
 namespace {
@@ -90,18 +92,44 @@ TEST_P(KernelsTest, ReluMask) {
   }
 }
 
-TEST_P(KernelsTest, AddBias) {
-  for (const int64_t n : {1, 7, 17, 4096}) {
+// Against sums in double: 1e-6 of the norm, as for direct convolution.
+TEST_P(KernelsTest, LinearForward) {
+  for (const auto& [images, in, out] :
+       std::vector<std::array<int64_t, 3>>{{1, 1, 1},
+                                           {1, 400, 120},
+                                           {5, 17, 7},
+                                           {6, 64, 4},
+                                           {13, 100, 33},
+                                           {2, 9216, 6},
+                                           {32, 3075, 10}}) {
+    const Floats x = Random(images * in, 21);
+    const Floats w = Random(out * in, 22);
+    const Floats bias = Random(out, 23);
+    Guarded y{Floats(static_cast<size_t>(images * out), NAN)};
     for (const bool relu : {false, true}) {
-      const Floats bias = Random(n, 4);
-      Floats expected = Random(5 * n, 5);
-      Guarded y(expected);
-      kernels_.add_bias(bias.data(), relu, y.get(), 5, n);
-      for (size_t i = 0; i < expected.size(); ++i) {
-        expected[i] += bias[i % static_cast<size_t>(n)];
-        if (relu) expected[i] = std::max(expected[i], 0.0F);
+      kernels_.linear_forward({.outputs = y.get(),
+                               .inputs = x.data(),
+                               .weights = w.data(),
+                               .bias = bias.data(),
+                               .images = images,
+                               .in = in,
+                               .out = out,
+                               .relu = relu});
+      std::vector<double> expected;
+      for (int64_t n = 0; n < images; ++n) {
+        for (int64_t k = 0; k < out; ++k) {
+          double sum = bias[static_cast<size_t>(k)];
+          for (int64_t c = 0; c < in; ++c) {
+            sum += double{x[static_cast<size_t>(n * in + c)]} *
+                   w[static_cast<size_t>(k * in + c)];
+          }
+          expected.push_back(relu ? std::max(sum, 0.0) : sum);
+        }
       }
-      EXPECT_THAT(y.values(), ElementsAreArray(expected)) << n;
+      EXPECT_LE(testing_support::RelativeError(
+                    y.values(), std::span<const double>(expected)),
+                1e-6)
+          << images << " × " << in << " × " << out;
     }
   }
 }

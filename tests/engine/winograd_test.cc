@@ -46,6 +46,9 @@ struct ConvCase {
   int64_t padding;
   int64_t images;
   int64_t slice = 0;
+  int64_t first_kernel = 0;  // of the first, if another
+  int64_t stride = 1;        // of the first
+  bool ceil_mode = false;    // of the first
 };
 
 void PrintTo(const ConvCase& c, std::ostream* out) { *out << c.name; }
@@ -65,9 +68,26 @@ const ConvCase kCases[] = {
     // 16 MiB hold six images' tiles.
     {"k3_two_blocks", {16, 100, 100}, 16, 16, 3, 1, 7},
     {"k5_slices_and_a_short_one", {16, 9, 9}, 32, 16, 5, 2, 5, 2},
+    // The first convolutions of AlexNet and others: blocks of pixels that the
+    // image fills and does not, padding before the first.
+    {"s4_k11", {3, 43, 39}, 32, 16, 3, 1, 3, 0, 11, 4},
+    {"s4_k11_ceil", {3, 40, 40}, 16, 16, 3, 0, 2, 0, 11, 4, true},
+    {"s4_k12_many_channels", {5, 44, 32}, 16, 16, 3, 1, 2, 0, 12, 4},
+    {"s2_k5", {8, 19, 21}, 16, 32, 3, 2, 3, 2, 5, 2},
+    {"s2_k9", {4, 25, 18}, 32, 16, 5, 2, 2, 0, 9, 2},
 };
 
 using Param = std::tuple<ConvCase, Algorithms>;
+
+LayerOp First(const ConvCase& c) {
+  const int64_t kernel = c.first_kernel ? c.first_kernel : c.kernel;
+  return Conv2dSpec{.in_channels = c.input.channels,
+                    .out_channels = c.middle,
+                    .kernel = {kernel, kernel},
+                    .stride = {c.stride, c.stride},
+                    .padding = {c.padding, c.padding, c.padding, c.padding},
+                    .ceil_mode = c.ceil_mode};
+}
 
 class ConvolutionError : public testing::TestWithParam<Param> {
  public:
@@ -76,9 +96,7 @@ class ConvolutionError : public testing::TestWithParam<Param> {
     const Padding padding = {c.padding, c.padding, c.padding, c.padding};
     return testing_support::Net(
         Image(c),
-        {testing_support::Conv(3, c.input.channels, {1, 1}),
-         testing_support::Conv(c.input.channels, c.middle, {c.kernel, c.kernel},
-                               {}, padding),
+        {testing_support::Conv(3, c.input.channels, {1, 1}), First(c),
          testing_support::Conv(c.middle, c.outputs, {c.kernel, c.kernel}, {},
                                padding),
          // Picks some places, or the linear layer's own rounding would show.

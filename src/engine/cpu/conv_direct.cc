@@ -76,8 +76,9 @@ class DirectForward final : public ConvForward {
 
   Desc weights_desc() const override { return plan_.weights_desc(); }
   Desc output_desc() const override { return plan_.dst_desc(); }
-  Desc source_desc() const override { return plan_.src_desc(); }
-  Buffer* source() const override { return source_.result(); }
+  ConvSource source() const override {
+    return {plan_.src_desc(), source_.result()};
+  }
 
   void Bind() override {
     source_.Bind(dnnl_);
@@ -132,7 +133,7 @@ Desc FirstImages(const Desc& desc, int64_t images) {
 // plan as a hint, whatever the forward pass really uses.
 class DirectWeightGradient final : public ConvWeightGradient {
  public:
-  DirectWeightGradient(const ConvParts& parts, const ConvForward& forward,
+  DirectWeightGradient(const ConvParts& parts, const ConvSource& source,
                        const Activation& output)
       : dnnl_(parts.builder.dnnl),
         kernels_(parts.builder.kernels),
@@ -148,8 +149,8 @@ class DirectWeightGradient final : public ConvWeightGradient {
                  FirstImages(whole.diff_dst_desc(), group.images));
     const int tick = parts.builder.backward_tick();
     parts.builder.NeedScratchpad(plan_.scratchpad_desc(), tick);
-    source_ = LayoutChange(parts.builder, forward.source_desc(),
-                           forward.source(), whole.src_desc(), tick);
+    source_ = LayoutChange(parts.builder, source.desc, source.value,
+                           whole.src_desc(), tick);
     gradient_ = LayoutChange(parts.builder, output.desc, output.gradient,
                              whole.diff_dst_desc(), tick);
     bias_desc_ = Plain(g.bias);
@@ -234,7 +235,7 @@ class DirectDataGradient final : public ConvPass {
                            AnyLayout(g.output), g.stride, g.begin, g.end),
         UserScratchpad(), dnnl_.engine,
         PlanForward(g, /*training=*/true, /*relu=*/false, dnnl_)};
-    const int tick = parts.builder.backward_tick();
+    const int tick = parts.builder.data_gradient_tick();
     parts.builder.NeedScratchpad(plan_.scratchpad_desc(), tick);
     output_gradient_ = LayoutChange(parts.builder, output.desc, output.gradient,
                                     plan_.diff_dst_desc(), tick);
@@ -292,9 +293,9 @@ std::unique_ptr<ConvForward> MakeDirectForward(const ConvParts& parts,
 }
 
 std::unique_ptr<ConvWeightGradient> MakeDirectWeightGradient(
-    const ConvParts& parts, const ConvForward& forward,
+    const ConvParts& parts, const ConvSource& source,
     const Activation& output) {
-  return std::make_unique<DirectWeightGradient>(parts, forward, output);
+  return std::make_unique<DirectWeightGradient>(parts, source, output);
 }
 
 std::unique_ptr<ConvPass> MakeDirectDataGradient(const ConvParts& parts,

@@ -17,6 +17,12 @@ struct ConvShape {
   Shape3 output;
 };
 
+// The input as a pass reads it.
+struct ConvSource {
+  Desc desc;
+  Buffer* value = nullptr;
+};
+
 class ConvPass {
  public:
   virtual ~ConvPass() = default;
@@ -30,9 +36,8 @@ class ConvForward : public ConvPass {
  public:
   virtual Desc weights_desc() const = 0;
   virtual Desc output_desc() const = 0;
-  // The input as this pass reads it; the weights' pass reads the same.
-  virtual Desc source_desc() const = 0;
-  virtual Buffer* source() const = 0;
+  // For the weights' pass.
+  virtual ConvSource source() const = 0;
   void Connect(const Parameter* weight, const Parameter* bias,
                const Activation& output) {
     weight_ = weight;
@@ -71,24 +76,40 @@ struct ConvParts {
 std::unique_ptr<ConvForward> MakeDirectForward(const ConvParts& parts,
                                                bool relu);
 std::unique_ptr<ConvWeightGradient> MakeDirectWeightGradient(
-    const ConvParts& parts, const ConvForward& forward,
-    const Activation& output);
+    const ConvParts& parts, const ConvSource& source, const Activation& output);
 // Writes input.gradient.
 std::unique_ptr<ConvPass> MakeDirectDataGradient(const ConvParts& parts,
                                                  const Parameter& weight,
                                                  const Activation& output);
 
-// Winograd needs stride 1, no groups, a 3×3 or 5×5 kernel, equal padding at
-// top and left, and channels that fill whole vectors.
+// Layouts of the Winograd passes: a block of lanes' channels side by side, and
+// blocks of outputs × inputs, the outputs (or, transposed, the inputs) within a
+// block side by side.
+Desc BlockedMapDesc(const Shape3& shape, int64_t images, int64_t lanes);
+Desc BlockedWeightsDesc(const Conv2dSpec& spec, int64_t lanes, bool transposed);
+
+// Winograd needs no groups, channels that fill whole vectors, and a 3×3 or 5×5
+// kernel of stride 1 with equal padding at top and left, or one that turns into
+// such by taking stride × stride pixels as channels (conv_strided.cc).
 bool WinogradFits(const Conv2dSpec& spec, Isa isa);
 
+// Sides of the kernel once its stride is 1; 0 for a kernel or stride that is
+// not square.
+int64_t UnitStrideKernel(const Conv2dSpec& spec);
+
+// Of stride 1. The data gradient exists for no other.
 std::unique_ptr<ConvForward> MakeWinogradForward(const ConvParts& parts,
                                                  bool relu);
 std::unique_ptr<ConvWeightGradient> MakeWinogradWeightGradient(
-    const ConvParts& parts, const ConvForward& forward,
-    const Activation& output);
+    const ConvParts& parts, const ConvSource& source, const Activation& output);
 std::unique_ptr<ConvPass> MakeWinogradDataGradient(const ConvParts& parts,
                                                    const Parameter& weight,
                                                    const Activation& output);
+
+// Of a larger stride.
+std::unique_ptr<ConvForward> MakeStridedForward(const ConvParts& parts,
+                                                bool relu);
+std::unique_ptr<ConvWeightGradient> MakeStridedWeightGradient(
+    const ConvParts& parts, const ConvSource& source, const Activation& output);
 
 }  // namespace alexnet::cpu

@@ -10,6 +10,26 @@
 namespace alexnet::cpu {
 namespace {
 
+std::unique_ptr<ConvForward> MakeForward(const ConvParts& parts,
+                                         ConvAlgorithm algorithm, bool relu) {
+  if (algorithm == ConvAlgorithm::kDirect)
+    return MakeDirectForward(parts, relu);
+  return parts.shape.spec.stride == Size2{1, 1}
+             ? MakeWinogradForward(parts, relu)
+             : MakeStridedForward(parts, relu);
+}
+
+std::unique_ptr<ConvWeightGradient> MakeWeightGradient(
+    const ConvParts& parts, ConvAlgorithm algorithm, const ConvSource& source,
+    const Activation& output) {
+  if (algorithm == ConvAlgorithm::kDirect) {
+    return MakeDirectWeightGradient(parts, source, output);
+  }
+  return parts.shape.spec.stride == Size2{1, 1}
+             ? MakeWinogradWeightGradient(parts, source, output)
+             : MakeStridedWeightGradient(parts, source, output);
+}
+
 class ConvUnit final : public Unit {
  public:
   ConvUnit(Builder& builder, const std::string& name, const ConvShape& shape,
@@ -20,9 +40,7 @@ class ConvUnit final : public Unit {
         accumulates_(builder.slices > 1) {
     const ConvParts parts{builder, shape, input_};
     const bool rectify = relu != Relu::kNone;
-    forward_ = algorithms.forward == ConvAlgorithm::kWinograd
-                   ? MakeWinogradForward(parts, rectify)
-                   : MakeDirectForward(parts, rectify);
+    forward_ = MakeForward(parts, algorithms.forward, rectify);
     output_ = builder.MakeActivation(shape.output, /*flat=*/false,
                                      forward_->output_desc());
     const Desc bias = Plain({shape.spec.out_channels});
@@ -77,10 +95,8 @@ class ConvUnit final : public Unit {
   void PlanBackward(const ConvParts& parts, const ConvAlgorithms& algorithms) {
     Builder& builder = parts.builder;
     const int tick = builder.backward_tick();
-    weight_gradient_ =
-        algorithms.backward_weights == ConvAlgorithm::kWinograd
-            ? MakeWinogradWeightGradient(parts, *forward_, output_)
-            : MakeDirectWeightGradient(parts, *forward_, output_);
+    weight_gradient_ = MakeWeightGradient(parts, algorithms.backward_weights,
+                                          forward_->source(), output_);
     if (relu_ == Relu::kMasked) output_.value->UseAt(tick);
     if (input_.gradient) {
       data_gradient_ = algorithms.backward_data == ConvAlgorithm::kWinograd

@@ -21,21 +21,6 @@ const WinogradKernels& KernelsOf(const ConvShape& shape) {
   return *WinogradKernelsFor(SelectedIsa(), shape.spec.kernel.height);
 }
 
-Desc BlockedMapDesc(const Shape3& shape, int64_t images, int lanes) {
-  return Desc({images, shape.channels, shape.height, shape.width}, Type::f32,
-              lanes == 16 ? Tag::nChw16c : Tag::nChw8c);
-}
-
-// Blocks of outputs × inputs, the outputs (or, transposed, the inputs) within
-// a block side by side.
-Desc BlockedWeightsDesc(const Conv2dSpec& spec, int lanes, bool transposed) {
-  const Tag tag = lanes == 16 ? (transposed ? Tag::OIhw16o16i : Tag::OIhw16i16o)
-                              : (transposed ? Tag::OIhw8o8i : Tag::OIhw8i8o);
-  return Desc({spec.out_channels, spec.in_channels, spec.kernel.height,
-               spec.kernel.width},
-              Type::f32, tag);
-}
-
 BlockedMap MapOf(const Shape3& shape, const Buffer* buffer) {
   return {buffer->floats(), shape.channels, shape.height, shape.width};
 }
@@ -147,10 +132,10 @@ class WinogradForward final : public ConvForward {
   Desc output_desc() const override {
     return BlockedMapDesc(shape_.output, shape_.images, lanes_);
   }
-  Desc source_desc() const override {
-    return BlockedMapDesc(shape_.input, shape_.images, lanes_);
+  ConvSource source() const override {
+    return {BlockedMapDesc(shape_.input, shape_.images, lanes_),
+            source_.result()};
   }
-  Buffer* source() const override { return source_.result(); }
 
   void Bind() override { source_.Bind(dnnl_); }
 
@@ -190,8 +175,8 @@ class WinogradDataGradient final : public ConvPass {
         weight_(weight),
         correlation_(parts, shape_.output, shape_.input,
                      shape_.spec.kernel.height - 1 - shape_.spec.padding.top,
-                     parts.builder.backward_tick()) {
-    const int tick = parts.builder.backward_tick();
+                     parts.builder.data_gradient_tick()) {
+    const int tick = parts.builder.data_gradient_tick();
     weights_ =
         parts.builder.arena.Add("weights reordered", Bytes(TurnedDesc()), tick);
     output_gradient_ = LayoutChange(
@@ -239,7 +224,7 @@ class WinogradDataGradient final : public ConvPass {
 
 class WinogradWeightGradient final : public ConvWeightGradient {
  public:
-  WinogradWeightGradient(const ConvParts& parts, const ConvForward& forward,
+  WinogradWeightGradient(const ConvParts& parts, const ConvSource& source,
                          const Activation& output)
       : dnnl_(parts.builder.dnnl),
         shape_(parts.shape),
@@ -249,7 +234,7 @@ class WinogradWeightGradient final : public ConvWeightGradient {
     const int tick = parts.builder.backward_tick();
     const int lanes = kernels_.lanes;
     source_ =
-        LayoutChange(parts.builder, forward.source_desc(), forward.source(),
+        LayoutChange(parts.builder, source.desc, source.value,
                      BlockedMapDesc(shape_.input, shape_.images, lanes), tick);
     gradient_ =
         LayoutChange(parts.builder, output.desc, output.gradient,
@@ -314,14 +299,40 @@ class WinogradWeightGradient final : public ConvWeightGradient {
 
 }  // namespace
 
+Desc BlockedMapDesc(const Shape3& shape, int64_t images, int64_t lanes) {
+  return Desc({images, shape.channels, shape.height, shape.width}, Type::f32,
+              lanes == 16 ? Tag::nChw16c : Tag::nChw8c);
+}
+
+Desc BlockedWeightsDesc(const Conv2dSpec& spec, int64_t lanes,
+                        bool transposed) {
+  const Tag tag = lanes == 16 ? (transposed ? Tag::OIhw16o16i : Tag::OIhw16i16o)
+                              : (transposed ? Tag::OIhw8o8i : Tag::OIhw8i8o);
+  return Desc({spec.out_channels, spec.in_channels, spec.kernel.height,
+               spec.kernel.width},
+              Type::f32, tag);
+}
+
+int64_t UnitStrideKernel(const Conv2dSpec& spec) {
+  const int64_t stride = spec.stride.height;
+  if (spec.kernel.width != spec.kernel.height || spec.stride.width != stride) {
+    return 0;
+  }
+  return (spec.kernel.height + stride - 1) / stride;
+}
+
 bool WinogradFits(const Conv2dSpec& spec, Isa isa) {
-  const WinogradKernels* kernels = WinogradKernelsFor(isa, spec.kernel.height);
-  return kernels && spec.kernel.width == spec.kernel.height &&
-         spec.stride == Size2{1, 1} && spec.groups == 1 && !spec.ceil_mode &&
-         spec.padding.top == spec.padding.left &&
-         spec.padding.top < spec.kernel.height &&
-         spec.in_channels % kernels->lanes == 0 &&
-         spec.out_channels % kernels->lanes == 0;
+  const WinogradKernels* kernels =
+      WinogradKernelsFor(isa, UnitStrideKernel(spec));
+  const int64_t stride = spec.stride.height;
+  if (!kernels || spec.groups != 1 ||
+      spec.in_channels * stride * stride % kernels->lanes != 0 ||
+      spec.out_channels % kernels->lanes != 0) {
+    return false;
+  }
+  if (stride > 1) return kernels->lanes % stride == 0;
+  return !spec.ceil_mode && spec.padding.top == spec.padding.left &&
+         spec.padding.top < spec.kernel.height;
 }
 
 std::unique_ptr<ConvForward> MakeWinogradForward(const ConvParts& parts,
@@ -330,9 +341,9 @@ std::unique_ptr<ConvForward> MakeWinogradForward(const ConvParts& parts,
 }
 
 std::unique_ptr<ConvWeightGradient> MakeWinogradWeightGradient(
-    const ConvParts& parts, const ConvForward& forward,
+    const ConvParts& parts, const ConvSource& source,
     const Activation& output) {
-  return std::make_unique<WinogradWeightGradient>(parts, forward, output);
+  return std::make_unique<WinogradWeightGradient>(parts, source, output);
 }
 
 std::unique_ptr<ConvPass> MakeWinogradDataGradient(const ConvParts& parts,

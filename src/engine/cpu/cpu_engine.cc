@@ -81,7 +81,7 @@ CpuEngine::CpuEngine(const EngineSpec& spec)
 // Fills the gaps of the plan; replaces what this machine does not have or exact
 // algorithms rule out; drops layers that the network does not have.
 void CpuEngine::PlanConvolutions() {
-  constexpr auto kWinograd = ConvAlgorithm::kWinograd;
+  using enum ConvAlgorithm;
   constexpr ConvAlgorithms kAllWinograd = {kWinograd, kWinograd, kWinograd};
   const bool fast = spec_.algorithms == Algorithms::kFast;
   std::map<std::string, ConvAlgorithms, std::less<>> planned;
@@ -90,9 +90,12 @@ void CpuEngine::PlanConvolutions() {
     if (!conv) continue;
     const auto given = plan_.convolutions.find(layer.name);
     const bool fits = fast && WinogradFits(*conv, SelectedIsa());
-    planned[layer.name] = !fits                               ? ConvAlgorithms{}
-                          : given == plan_.convolutions.end() ? kAllWinograd
-                                                              : given->second;
+    ConvAlgorithms& choice = planned[layer.name];
+    if (!fits) continue;
+    choice = given == plan_.convolutions.end() ? kAllWinograd : given->second;
+    // There is no such kernel; and the first layer, the strided one, needs
+    // none.
+    if (conv->stride != Size2{1, 1}) choice.backward_data = kDirect;
   }
   plan_.convolutions = std::move(planned);
 }
@@ -183,6 +186,7 @@ Ticket CpuEngine::TrainStep(const Batch& batch, const StepParams& step) {
   CheckLabels(spec_, batch);
   StepResult result;
   result.images = checked.count();
+  network_->ClearTimes();
   Lap lap;
   for (int64_t at = 0; at < checked.count(); at += network_->slice()) {
     const Slice slice = BeginSlice(checked, at, /*training=*/true, step.epoch);
@@ -202,11 +206,9 @@ Ticket CpuEngine::TrainStep(const Batch& batch, const StepParams& step) {
     result.non_finite = FinishGradients(checked.count());
   }
   if (!result.non_finite) {
-    const AdamCoefficients adam =
-        MakeAdamCoefficients(spec_.optimizer, step.step, step.learning_rate);
-    for (const auto& unit : network_->units()) {
-      unit->Update(checked.count(), adam);
-    }
+    network_->Update(
+        checked.count(),
+        MakeAdamCoefficients(spec_.optimizer, step.step, step.learning_rate));
   }
   result.times.update += lap();
   results_[static_cast<size_t>(next_ticket_ % kTickets)] = result;
@@ -268,6 +270,7 @@ void CpuEngine::Infer(const Batch& batch, std::span<float> logits) {
   omp_set_num_threads(spec_.threads);
   const CheckedBatch checked(spec_, staged_, batch);
   CheckCount("logits", logits.size(), checked.count() * spec_.model.classes);
+  network_->ClearTimes();
   for (int64_t at = 0; at < checked.count(); at += network_->slice()) {
     const Slice slice = BeginSlice(checked, at, /*training=*/false, 0);
     MakeInput(slice);
@@ -336,6 +339,14 @@ void CpuEngine::Read(State state, std::string_view name,
   for (const auto& unit : network_->units()) {
     if (unit->FormGradient(parameter, trained_images_, values)) return;
   }
+}
+
+std::span<const float> CpuEngine::View(State state,
+                                       std::string_view name) const {
+  const Parameter& parameter = Find(name);
+  const float* values = Values(parameter, state);
+  if (!values || parameter.desc != parameter.canonical) return {};
+  return {values, static_cast<size_t>(parameter.info.elements)};
 }
 
 void CpuEngine::Write(State state, std::string_view name,

@@ -30,7 +30,12 @@ class CpuEngine final : public Engine {
             std::span<float> values) const override;
   void Write(State state, std::string_view parameter,
              std::span<const float> values) override;
+  std::span<const float> View(State state,
+                              std::string_view parameter) const override;
   std::vector<MemoryUse> Memory() const override { return network_->Memory(); }
+  std::vector<LayerTimes> layer_times() const override {
+    return network_->times();
+  }
   std::string library() const override;
   std::string kernel_plan() const override { return plan_.ToString(); }
 

@@ -337,18 +337,23 @@ int64_t MultiplyAddLoop(int64_t rounds) {
 }
 
 }  // namespace
+}  // namespace alexnet::cpu::ALEXNET_ISA_NAMESPACE
+
+#include "engine/cpu/linear_forward-inl.h"
+
+namespace alexnet::cpu::ALEXNET_ISA_NAMESPACE {
 
 extern const Kernels kKernels;
 const Kernels kKernels = {
     .relu = Relu,
     .relu_mask = ReluMask,
-    .add_bias = AddBias,
     .sum_rows = SumRows,
     .add = Add,
     .all_finite = AllFinite,
     .max_abs = MaxAbs,
     .dropout = Dropout,
     .adam = Adam,
+    .linear_forward = LinearForward,
     .linear_pack_bytes = LinearPackBytes,
     .linear_update = LinearUpdate,
     .make_input = MakeInput,

@@ -23,6 +23,17 @@ struct DropoutWork {
   float scale;
 };
 
+struct LinearForwardWork {
+  float* outputs;        // images × out
+  const float* inputs;   // images × in
+  const float* weights;  // out × in
+  const float* bias;     // out
+  int64_t images;
+  int64_t in;
+  int64_t out;
+  bool relu;
+};
+
 struct LinearUpdateWork {
   float* weights;  // out × in
   float* m;
@@ -62,9 +73,6 @@ struct Kernels {
   void (*relu)(float* x, int64_t n);
   // dy ← dy where y > 0, else 0
   void (*relu_mask)(const float* y, float* dy, int64_t n);
-  // y(rows × n) ← y + bias, then max(·, 0) if asked
-  void (*add_bias)(const float* bias, bool relu, float* y, int64_t rows,
-                   int64_t n);
   // sum(n) ← Σ of the rows of x(rows × n)
   void (*sum_rows)(const float* x, int64_t rows, int64_t n, float* sum);
   // to ← to + from
@@ -77,6 +85,8 @@ struct Kernels {
   // AdamUpdate (engine/adam.h) on n elements
   void (*adam)(float* w, float* m, float* v, const float* g, int64_t n,
                const AdamCoefficients& adam);
+  // y = x·wᵀ + bias, then max(·, 0) if asked
+  void (*linear_forward)(const LinearForwardWork& work);
   int64_t (*linear_pack_bytes)(int64_t images, int64_t in);
   // AdamUpdate with the gradient dW[k, c] = Σ_n dy[n, k]·x[n, c]
   void (*linear_update)(const LinearUpdateWork& work,

@@ -59,11 +59,14 @@ class LinearUnit final : public Unit {
 
   void Forward(const Slice& slice) override {
     const float* x = input_.value->floats();
-    float* y = output_.value->floats();
-    Gemm('N', 'T', slice.images, out_, in_, x, in_, weight_->value, in_, y,
-         out_);
-    kernels_.add_bias(bias_->value, relu_ != Relu::kNone, y, slice.images,
-                      out_);
+    kernels_.linear_forward({.outputs = output_.value->floats(),
+                             .inputs = x,
+                             .weights = weight_->value,
+                             .bias = bias_->value,
+                             .images = slice.images,
+                             .in = in_,
+                             .out = out_,
+                             .relu = relu_ != Relu::kNone});
     if (slice.training) {
       std::memcpy(Inputs() + slice.first * in_, x,
                   static_cast<size_t>(slice.images * in_) * sizeof(float));

@@ -2,6 +2,7 @@
 #include "engine/cpu/network.h"
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 
 #include "alexnet/error.h"
@@ -33,6 +34,23 @@ int64_t Copies(const Parameter& parameter, bool training) {
   if (!training) return 1;
   return parameter.kind == Gradient::kStored ? 4 : 3;
 }
+
+// Adds the time of its life to a sum.
+class Timer {
+ public:
+  explicit Timer(double& sum) : sum_(sum) {}
+  ~Timer() {
+    const std::chrono::duration<double> taken = Clock::now() - start_;
+    sum_ += taken.count();
+  }
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  double& sum_;
+  Clock::time_point start_ = Clock::now();
+};
 
 }  // namespace
 
@@ -176,7 +194,10 @@ void Network::Allocate() {
     p.v = take(p);
     if (p.kind == Gradient::kStored) p.gradient = take(p);
   }
-  for (const auto& unit : units_) unit->Bind();
+  for (const auto& unit : units_) {
+    unit->Bind();
+    times_.push_back({.layer = unit->name()});
+  }
 }
 
 std::vector<MemoryUse> Network::Memory() const {
@@ -199,12 +220,29 @@ std::vector<MemoryUse> Network::Memory() const {
 }
 
 void Network::Forward(const Slice& slice) {
-  for (const auto& unit : units_) unit->Forward(slice);
+  for (size_t i = 0; i < units_.size(); ++i) {
+    const Timer timer(times_[i].forward);
+    units_[i]->Forward(slice);
+  }
 }
 
 void Network::Backward(const Slice& slice) {
-  for (auto unit = units_.rbegin(); unit != units_.rend(); ++unit) {
-    (*unit)->Backward(slice);
+  for (size_t i = units_.size(); i-- > 0;) {
+    const Timer timer(times_[i].backward);
+    units_[i]->Backward(slice);
+  }
+}
+
+void Network::Update(int64_t images, const AdamCoefficients& adam) {
+  for (size_t i = 0; i < units_.size(); ++i) {
+    const Timer timer(times_[i].update);
+    units_[i]->Update(images, adam);
+  }
+}
+
+void Network::ClearTimes() {
+  for (LayerTimes& times : times_) {
+    times.forward = times.backward = times.update = 0;
   }
 }
 

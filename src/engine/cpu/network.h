@@ -40,6 +40,12 @@ class Network {
 
   void Forward(const Slice& slice);
   void Backward(const Slice& slice);
+  // Applies the gradients of a batch of `images`.
+  void Update(int64_t images, const AdamCoefficients& adam);
+
+  // Since ClearTimes().
+  const std::vector<LayerTimes>& times() const { return times_; }
+  void ClearTimes();
 
  private:
   void AddUnits(Builder& builder, const ModelSpec& model,
@@ -54,7 +60,8 @@ class Network {
   Buffer* resize_scratch_ = nullptr;
   std::deque<Parameter> parameters_;
   std::vector<std::unique_ptr<Unit>> units_;
-  Pages state_;  // parameters, stored gradients, moments
+  Pages state_;                    // parameters, stored gradients, moments
+  std::vector<LayerTimes> times_;  // of each unit
 };
 
 }  // namespace alexnet::cpu

@@ -70,8 +70,13 @@ struct Builder {
   int unit_count = 0;  // at the end
 
   bool training() const { return spec.training; }
+  // The step's clock: forward through the units, the loss at unit_count, then
+  // back, two ticks a unit: what it does first (the weights' gradient of a
+  // convolution), and then its input's gradient, so that the scratch of one
+  // can take the place of the other's.
   int forward_tick() const { return units; }
-  int backward_tick() const { return 2 * unit_count - units; }
+  int backward_tick() const { return unit_count + 2 * (unit_count - units); }
+  int data_gradient_tick() const { return backward_tick() + 1; }
   void NeedScratchpad(const Desc& desc, int tick);
   Activation MakeActivation(const Shape3& shape, bool flat, const Desc& desc);
   Parameter& AddParameter(const ParameterInfo& info, const Desc& canonical,
