@@ -64,7 +64,7 @@ def main():
         steps = [("zip.pth", "a.pth"), ("legacy.pth", "b.pth"),
                  ("zip.pth", "c.safetensors"), ("c.safetensors", "d.pth")]
         for source, target in steps:
-            subprocess.run([program, "convert", folder / source,
+            subprocess.run([program, "convert", "--arch", "note", folder / source,
                             folder / target], check=True)
             if target.endswith(".pth"):
                 check(state, folder / target)

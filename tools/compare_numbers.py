@@ -3,6 +3,7 @@
 """Compares this program with PyTorch, live, on real CIFAR-10.
 
   compare_numbers.py ALEXNET DATA [--arch note|lenet5] [--lr 1e-3]
+                     [--algorithms exact|fast]
 
 ALEXNET is the program, DATA holds cifar-10-batches-bin/. Run it with a Python
 that has torch, NumPy and Pillow. Both start from seed 0's weights, with dropout
@@ -66,6 +67,7 @@ def compare_losses(options, folder, scratch):
                     "--dataset", "cifar10", "--data", options.data,
                     "--batch-size", str(BATCH), "--max-steps", str(STEPS),
                     "--lr", str(options.lr), "--dropout", "0", "--seed", "0",
+                    "--algorithms", options.algorithms,
                     "--out", str(scratch / "run")],
                    check=True, stdout=subprocess.DEVNULL)
     with open(scratch / "run" / "steps.csv", newline="") as file:
@@ -86,8 +88,8 @@ def compare_logits(options, folder, scratch):
     torch.save(net.state_dict(), scratch / "initial.pth")
     subprocess.run([options.alexnet, "eval", "--arch", options.arch,
                     "--weights", str(scratch / "initial.pth"), "--dataset",
-                    "cifar10", "--data", options.data, "--logits",
-                    str(scratch / "logits.npy")],
+                    "cifar10", "--data", options.data, "--algorithms",
+                    options.algorithms, "--logits", str(scratch / "logits.npy")],
                    check=True, stdout=subprocess.DEVNULL)
     pixels, _ = records(folder / "test_batch.bin", 128)
     with torch.no_grad():
@@ -106,9 +108,11 @@ def main():
     parser.add_argument("data")
     parser.add_argument("--arch", choices=list(NETWORKS), default="note")
     parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--algorithms", choices=["exact", "fast"], default="exact")
     options = parser.parse_args()
     folder = pathlib.Path(options.data) / "cifar-10-batches-bin"
-    print(f"PyTorch {torch.__version__}, {options.arch}, lr {options.lr}")
+    print(f"PyTorch {torch.__version__}, {options.arch}, lr {options.lr}, "
+          f"{options.algorithms} algorithms")
     with tempfile.TemporaryDirectory() as scratch:
         scratch = pathlib.Path(scratch)
         good = compare_losses(options, folder, scratch)
