@@ -10,9 +10,11 @@
 #include <string>
 
 #include "alexnet/engine.h"
+#include "bench/tune.h"
 #include "command_line.h"
 #include "core/isa.h"
 #include "core/machine.h"
+#include "io/atomic_file.h"
 #include "output.h"
 #include "train/run.h"
 #include "verbs.h"
@@ -25,6 +27,7 @@ struct Options {
   BenchOptions bench;
   std::string mode = "train";
   bool layers = false;
+  std::string tune;  // file for the plan; empty: not wanted
   bool json = false;
 };
 
@@ -70,12 +73,13 @@ nlohmann::ordered_json AsJson(const Engine& engine, const Options& options,
       {"step_highest_s", r.step.highest},
       {"images_per_s", r.images_per_s},
       {"peak_rss_mb", r.peak_rss_mb},
-      {"flops", r.flops},
-      {"bytes", r.bytes},
-      {"machine_flops_per_s", r.flops_per_s},
-      {"machine_bytes_per_s", r.bytes_per_s},
-      {"floor_s", r.floor_s},
-      {"floor_over_step", r.floor_s / r.step.median}};
+      {"planned_peak_mb", r.planned_peak_mb},
+      {"flops", r.floor.flops},
+      {"bytes", r.floor.bytes},
+      {"machine_flops_per_s", r.floor.flops_per_s},
+      {"machine_bytes_per_s", r.floor.bytes_per_s},
+      {"floor_s", r.floor.seconds},
+      {"floor_over_step", r.floor.seconds / r.step.median}};
   if (options.bench.training) {
     json["input_s"] = r.phases.input;
     json["forward_s"] = r.phases.forward;
@@ -128,19 +132,48 @@ std::string AsText(const Engine& engine, const Options& options,
   text += fmt::format(
       "floor     {:8.1f} ms  by direct convolution at this machine's {:.0f} "
       "GFLOP/s and {:.1f} GB/s\nfloor/step  {:6.2f}\npeak memory {:6.0f} "
-      "MiB\n",
-      1e3 * r.floor_s, r.flops_per_s / 1e9, r.bytes_per_s / 1e9,
-      r.floor_s / r.step.median, r.peak_rss_mb);
+      "MiB, planned {:.0f}\n",
+      1e3 * r.floor.seconds, r.floor.flops_per_s / 1e9,
+      r.floor.bytes_per_s / 1e9, r.floor.seconds / r.step.median, r.peak_rss_mb,
+      r.planned_peak_mb);
   if (options.layers) text += LayerTable(r.layers);
   return text;
+}
+
+std::string AsText(const Tuning& tuning) {
+  std::string text = fmt::format("{:<14} {:<28} {:>12} {:>12}\n", "lowest ms",
+                                 "algorithms", "forward", "backward");
+  for (const TunedTime& time : tuning.times) {
+    text += fmt::format("{:<14} {:<28} {:10.2f} {} {:10.2f} {}\n", time.layer,
+                        time.algorithms, 1e3 * time.forward,
+                        time.chosen_forward ? '*' : ' ', 1e3 * time.backward,
+                        time.chosen_backward ? '*' : ' ');
+  }
+  return text;
+}
+
+int TuneAndSave(const Options& options, const Dataset& dataset) {
+  const Tuning tuning =
+      Tune(SpecOf(options, dataset), dataset, options.bench.steps);
+  AtomicFile file(options.tune);
+  file.Write(tuning.kernel_plan);
+  file.Commit();
+  Write(AsText(tuning) + options.tune + " written\n");
+  return 0;
 }
 
 int Bench(Options options) {
   options.bench.training = options.mode == "train";
   const std::unique_ptr<Dataset> dataset = Images(options);
+  if (!options.tune.empty()) return TuneAndSave(options, *dataset);
+  const int64_t before = ResidentMemory();
   const std::unique_ptr<Engine> engine = MakeEngine(SpecOf(options, *dataset));
   Initialize(*engine, options.run.seed);
-  const BenchResult result = RunBench(*engine, *dataset, options.bench);
+  BenchResult result = RunBench(*engine, *dataset, options.bench);
+  result.planned_peak_mb = MiB(before);
+  for (const MemoryUse& use : engine->Memory()) {
+    result.planned_peak_mb += MiB(use.bytes);
+  }
   Write(options.json ? AsJson(*engine, options, result).dump(2) + "\n"
                      : AsText(*engine, options, result));
   return 0;
@@ -162,6 +195,9 @@ Action AddBench(CLI::App& app) {
   app.add_option("--warmup", options->bench.warmup, "steps before them")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  app.add_option("--tune", options->tune,
+                 "find each convolution's fastest algorithms; write them to "
+                 "this file, for --kernel-plan");
   app.add_flag("--layers", options->layers, "also the time of each layer");
   app.add_flag("--json", options->json, "one JSON object on standard output");
   app.footer(

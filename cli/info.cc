@@ -6,10 +6,12 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "alexnet/model.h"
 #include "output.h"
+#include "plan.h"
 #include "verbs.h"
 
 namespace alexnet::cli {
@@ -22,6 +24,12 @@ constexpr int64_t kTrainingCopies = 4;
 struct Options {
   std::string arch = "note";
   int64_t classes = 10;
+  bool plan = false;
+  int64_t batch_size = 32;
+  int64_t slice_size = 0;
+  int64_t images = 50'000;
+  int threads = 0;
+  bool inference = false;
   bool json = false;
 };
 
@@ -83,8 +91,9 @@ std::string Table(const ModelSpec& model, const std::vector<LayerInfo>& layers,
   return text;
 }
 
-std::string AsJson(const ModelSpec& model, const std::vector<LayerInfo>& layers,
-                   const Totals& totals) {
+nlohmann::ordered_json AsJson(const ModelSpec& model,
+                              const std::vector<LayerInfo>& layers,
+                              const Totals& totals) {
   nlohmann::ordered_json json;
   json["arch"] = model.arch;
   json["classes"] = model.classes;
@@ -101,7 +110,19 @@ std::string AsJson(const ModelSpec& model, const std::vector<LayerInfo>& layers,
                               {"macs", layer.macs},
                               {"activation_bytes", ActivationBytes(layer)}});
   }
-  return json.dump(2) + "\n";
+  return json;
+}
+
+// CIFAR's images, as they lie in memory.
+Plan PlanOf(const Options& options, const ModelSpec& model) {
+  EngineSpec spec;
+  spec.model = model;
+  spec.source = {model.input.channels, 32, 32};
+  spec.batch_size = options.batch_size;
+  spec.slice_size = options.slice_size;
+  spec.training = !options.inference;
+  spec.threads = options.threads;
+  return MakePlan(spec, options.images * spec.source.elements());
 }
 
 int Info(const Options& options) {
@@ -109,8 +130,15 @@ int Info(const Options& options) {
       MakePreset(options.arch, {.classes = options.classes});
   const std::vector<LayerInfo> layers = InferLayers(model);
   const Totals totals = Sum(model, layers);
-  Write(options.json ? AsJson(model, layers, totals)
-                     : Table(model, layers, totals));
+  std::optional<Plan> plan;
+  if (options.plan) plan = PlanOf(options, model);
+  if (options.json) {
+    nlohmann::ordered_json json = AsJson(model, layers, totals);
+    if (plan) json["plan"] = AsJson(*plan);
+    Write(json.dump(2) + "\n");
+  } else {
+    Write(Table(model, layers, totals) + (plan ? AsText(*plan) : ""));
+  }
   return 0;
 }
 
@@ -123,6 +151,26 @@ Action AddInfo(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--classes", options->classes, "outputs of the last layer")
       ->capture_default_str();
+  CLI::Option* plan = app.add_flag(
+      "--plan", options->plan,
+      "also the memory and the floor of a step, and its algorithms");
+  app.add_option("--batch-size", options->batch_size, "images a step")
+      ->needs(plan)
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--slice-size", options->slice_size,
+                 "images worked on at once (0: as many as suit the machine)")
+      ->needs(plan)
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--images", options->images, "images of the data set")
+      ->needs(plan)
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--threads", options->threads, "0: all cores")
+      ->needs(plan)
+      ->check(CLI::NonNegativeNumber);
+  app.add_flag("--inference", options->inference, "plan no training")
+      ->needs(plan);
   app.add_flag("--json", options->json, "one JSON object on standard output");
   return [options] { return Info(*options); };
 }

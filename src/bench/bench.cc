@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "bench/bench.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <chrono>
 
-#include "engine/cpu/machine_peak.h"
+#include "core/machine.h"
 
 namespace alexnet {
 namespace {
@@ -23,24 +21,28 @@ double MedianPhase(const std::vector<StepTimes>& times,
   return SpreadOf(values).median;
 }
 
-std::vector<LayerTimes> MedianLayers(
-    const std::vector<std::vector<LayerTimes>>& steps) {
+// What every step took.
+struct Timings {
+  std::vector<double> seconds;
+  std::vector<StepTimes> phases;
+  std::vector<std::vector<LayerTimes>> layers;
+  double first_loss = 0;
+  double last_loss = 0;
+};
+
+// Each layer's time over the steps, by Spread::median or Spread::lowest.
+std::vector<LayerTimes> OverSteps(
+    const std::vector<std::vector<LayerTimes>>& steps, double Spread::*which) {
   std::vector<LayerTimes> result = steps.front();
   for (size_t i = 0; i < result.size(); ++i) {
     for (double LayerTimes::*part :
          {&LayerTimes::forward, &LayerTimes::backward, &LayerTimes::update}) {
       std::vector<double> values;
       for (const auto& layers : steps) values.push_back(layers[i].*part);
-      result[i].*part = SpreadOf(values).median;
+      result[i].*part = SpreadOf(values).*which;
     }
   }
   return result;
-}
-
-double PeakRssMiB() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
 // Batches in the data set's order, over and over.
@@ -75,38 +77,12 @@ class Batches {
   std::vector<int32_t> labels_;
 };
 
-// Bytes that no step can avoid: inference reads the parameters, training with
-// Adam also writes them and reads and writes both moments.
-double StepBytes(const ModelSpec& model, bool training) {
-  const double parameters = 4.0 * static_cast<double>(ParameterCount(model));
-  return parameters * (training ? 7 : 1);
-}
-
-}  // namespace
-
-double StepFlops(const ModelSpec& model, int64_t images, bool training) {
-  double macs = 0;
-  bool first = true;
-  for (const LayerInfo& layer : InferLayers(model)) {
-    // Forward, the weights' gradient and, except before the first layer, the
-    // data's gradient cost the same.
-    const int passes = !training ? 1 : first ? 2 : 3;
-    macs += passes * static_cast<double>(layer.macs);
-    if (layer.macs > 0) first = false;
-  }
-  return 2 * macs * static_cast<double>(images);
-}
-
-BenchResult RunBench(Engine& engine, const Dataset& dataset,
-                     const BenchOptions& options) {
-  const EngineSpec& spec = engine.spec();
+Timings TimeSteps(Engine& engine, const Dataset& dataset,
+                  const BenchOptions& options) {
   Batches batches(engine, dataset);
-  std::vector<double> seconds;
-  std::vector<StepTimes> phases;
-  std::vector<std::vector<LayerTimes>> layers;
-  std::vector<float> logits(
-      static_cast<size_t>(spec.batch_size * spec.model.classes));
-  BenchResult result;
+  std::vector<float> logits(static_cast<size_t>(engine.spec().batch_size *
+                                                engine.spec().model.classes));
+  Timings timings;
   for (int64_t i = 0; i < options.warmup + options.steps; ++i) {
     const Batch batch = batches.Next();
     const auto start = std::chrono::steady_clock::now();
@@ -120,30 +96,44 @@ BenchResult RunBench(Engine& engine, const Dataset& dataset,
     }
     const std::chrono::duration<double> taken =
         std::chrono::steady_clock::now() - start;
-    if (i == 0) result.first_loss = step.loss;
-    result.last_loss = step.loss;
+    if (i == 0) timings.first_loss = step.loss;
+    timings.last_loss = step.loss;
     if (i < options.warmup) continue;
-    seconds.push_back(taken.count());
-    phases.push_back(step.times);
-    layers.push_back(engine.layer_times());
+    timings.seconds.push_back(taken.count());
+    timings.phases.push_back(step.times);
+    timings.layers.push_back(engine.layer_times());
   }
-  result.layers = MedianLayers(layers);
-  result.step = SpreadOf(seconds);
-  result.phases = {.input = MedianPhase(phases, &StepTimes::input),
-                   .forward = MedianPhase(phases, &StepTimes::forward),
-                   .backward = MedianPhase(phases, &StepTimes::backward),
-                   .update = MedianPhase(phases, &StepTimes::update)};
+  return timings;
+}
+
+}  // namespace
+
+std::vector<LayerTimes> FastestLayers(Engine& engine, const Dataset& dataset,
+                                      const BenchOptions& options) {
+  return OverSteps(TimeSteps(engine, dataset, options).layers, &Spread::lowest);
+}
+
+BenchResult RunBench(Engine& engine, const Dataset& dataset,
+                     const BenchOptions& options) {
+  const EngineSpec& spec = engine.spec();
+  const Timings timings = TimeSteps(engine, dataset, options);
+  const auto phase = [&](double StepTimes::*which) {
+    return MedianPhase(timings.phases, which);
+  };
+  BenchResult result;
+  result.first_loss = timings.first_loss;
+  result.last_loss = timings.last_loss;
+  result.layers = OverSteps(timings.layers, &Spread::median);
+  result.step = SpreadOf(timings.seconds);
+  result.phases = {.input = phase(&StepTimes::input),
+                   .forward = phase(&StepTimes::forward),
+                   .backward = phase(&StepTimes::backward),
+                   .update = phase(&StepTimes::update)};
   result.images_per_s =
       static_cast<double>(spec.batch_size) / result.step.median;
   // Before the ceilings are measured, whose buffers are large.
-  result.peak_rss_mb = PeakRssMiB();
-  const cpu::MachinePeak peak = cpu::MeasurePeak(spec.threads);
-  result.flops = StepFlops(spec.model, spec.batch_size, options.training);
-  result.bytes = StepBytes(spec.model, options.training);
-  result.flops_per_s = peak.flops_per_s;
-  result.bytes_per_s = peak.bytes_per_s;
-  result.floor_s = std::max(result.flops / peak.flops_per_s,
-                            result.bytes / peak.bytes_per_s);
+  result.peak_rss_mb = MiB(PeakResidentMemory());
+  result.floor = MeasureFloor(spec);
   return result;
 }
 

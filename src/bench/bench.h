@@ -9,6 +9,7 @@
 
 #include "alexnet/dataset.h"
 #include "alexnet/engine.h"
+#include "bench/floor.h"
 
 namespace alexnet {
 
@@ -30,24 +31,20 @@ struct BenchResult {
   StepTimes phases;                // medians; training only
   std::vector<LayerTimes> layers;  // medians
   double images_per_s = 0;
-  double flops = 0;        // of a step by direct convolution
-  double bytes = 0;        // that a step must move for parameters and moments
-  double flops_per_s = 0;  // this machine's
-  double bytes_per_s = 0;
-  // max(flops / flops_per_s, bytes / bytes_per_s): direct convolution at the
-  // machine's full speed, with memory traffic hidden behind it.
-  double floor_s = 0;
-  double peak_rss_mb = 0;  // MiB of ru_maxrss, the whole process so far
+  Floor floor;
+  double peak_rss_mb = 0;      // MiB of ru_maxrss, the whole process so far
+  double planned_peak_mb = 0;  // as known before the first step; by the caller
   double first_loss = 0;
   double last_loss = 0;
 };
+
+// The lowest times of each layer.
+std::vector<LayerTimes> FastestLayers(Engine& engine, const Dataset& dataset,
+                                      const BenchOptions& options);
 
 // `engine` must be initialised. Batches of its batch size are taken from
 // `dataset` in order; a training step includes the resize.
 BenchResult RunBench(Engine& engine, const Dataset& dataset,
                      const BenchOptions& options);
-
-// Multiply-adds, times two, of one training step or forward pass.
-double StepFlops(const ModelSpec& model, int64_t images, bool training);
 
 }  // namespace alexnet

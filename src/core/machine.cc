@@ -2,6 +2,8 @@
 #include "core/machine.h"
 
 #include <sched.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
@@ -81,6 +83,20 @@ int64_t AvailableMemory() {
   const int64_t used = NumberIn("/sys/fs/cgroup/memory.current", 0) -
                        WordAfter("/sys/fs/cgroup/memory.stat", "inactive_file");
   return std::min(available, std::max<int64_t>(0, limit - used));
+}
+
+int64_t ResidentMemory() {
+  std::ifstream file("/proc/self/statm");  // "size resident …", in pages
+  int64_t size = 0;
+  int64_t resident = 0;
+  file >> size >> resident;
+  return resident * sysconf(_SC_PAGESIZE);
+}
+
+int64_t PeakResidentMemory() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return int64_t{usage.ru_maxrss} * 1024;
 }
 
 std::string CpuModel() {

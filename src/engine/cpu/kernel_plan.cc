@@ -17,6 +17,12 @@ const char* NameOf(ConvAlgorithm algorithm) {
 
 }  // namespace
 
+std::string Text(const ConvAlgorithms& algorithms) {
+  return Concat(NameOf(algorithms.forward), ' ',
+                NameOf(algorithms.backward_data), ' ',
+                NameOf(algorithms.backward_weights));
+}
+
 ConvAlgorithms KernelPlan::For(std::string_view layer) const {
   const auto found = convolutions.find(layer);
   return found == convolutions.end() ? ConvAlgorithms{} : found->second;
@@ -59,9 +65,7 @@ std::string KernelPlan::ToString() const {
   std::ostringstream text;
   text << "slice " << slice << '\n';
   for (const auto& [name, conv] : convolutions) {
-    text << name << ' ' << NameOf(conv.forward) << ' '
-         << NameOf(conv.backward_data) << ' ' << NameOf(conv.backward_weights)
-         << '\n';
+    text << name << ' ' << Text(conv) << '\n';
   }
   return text.str();
 }

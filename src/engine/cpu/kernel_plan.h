@@ -12,6 +12,9 @@
 
 namespace alexnet::cpu {
 
+// "winograd direct winograd": forward, backward data, backward weights.
+std::string Text(const ConvAlgorithms& algorithms);
+
 struct KernelPlan {
   int64_t slice = 0;  // 0: not decided
   std::map<std::string, ConvAlgorithms, std::less<>> convolutions;

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+#include "bench/tune.h"
+
+#include <algorithm>
+#include <map>
+
+#include "bench/bench.h"
+#include "engine/cpu/kernel_plan.h"
+
+namespace alexnet {
+namespace {
+
+using cpu::ConvAlgorithms;
+using cpu::KernelPlan;
+
+// Forward, backward data, backward weights. The backward passes are timed
+// together, so that each pair of them has its turn.
+std::vector<ConvAlgorithms> Choices(bool training) {
+  using enum cpu::ConvAlgorithm;
+  if (!training) return {{kDirect}, {kWinograd}};
+  return {{kDirect, kDirect, kDirect},
+          {kWinograd, kWinograd, kWinograd},
+          {kWinograd, kDirect, kWinograd},
+          {kWinograd, kWinograd, kDirect}};
+}
+
+KernelPlan PlanEverywhere(const ModelSpec& model,
+                          const ConvAlgorithms& algorithms) {
+  KernelPlan plan;
+  for (const LayerSpec& layer : model.layers) {
+    if (!std::holds_alternative<Conv2dSpec>(layer.op)) continue;
+    plan.convolutions[layer.name] = algorithms;
+  }
+  return plan;
+}
+
+// The lowest times of each convolution with one choice. What an engine cannot
+// do as asked it does directly; its plan tells.
+struct Measured {
+  KernelPlan plan;
+  std::map<std::string, LayerTimes, std::less<>> layers;
+};
+
+Measured Measure(EngineSpec spec, const Dataset& dataset, int64_t steps,
+                 const ConvAlgorithms& algorithms) {
+  spec.kernel_plan = PlanEverywhere(spec.model, algorithms).ToString();
+  const std::unique_ptr<Engine> engine = MakeEngine(spec);
+  Initialize(*engine, spec.seed);
+  Measured result;
+  result.plan = KernelPlan::Parse(engine->kernel_plan());
+  for (const LayerTimes& layer : FastestLayers(
+           *engine, dataset,
+           {.training = spec.training, .steps = steps, .warmup = 1})) {
+    result.layers[layer.layer] = layer;
+  }
+  return result;
+}
+
+size_t Fastest(const std::vector<Measured>& all, const std::string& layer,
+               double LayerTimes::*part) {
+  const auto best = std::min_element(
+      all.begin(), all.end(), [&](const Measured& a, const Measured& b) {
+        return a.layers.at(layer).*part < b.layers.at(layer).*part;
+      });
+  return static_cast<size_t>(best - all.begin());
+}
+
+}  // namespace
+
+Tuning Tune(const EngineSpec& spec, const Dataset& dataset, int64_t steps) {
+  std::vector<Measured> all;
+  for (const ConvAlgorithms& choice : Choices(spec.training)) {
+    all.push_back(Measure(spec, dataset, steps, choice));
+  }
+  Tuning tuning;
+  KernelPlan best;
+  for (const auto& [layer, unused] : all.front().plan.convolutions) {
+    const size_t forward = Fastest(all, layer, &LayerTimes::forward);
+    const size_t backward = Fastest(all, layer, &LayerTimes::backward);
+    ConvAlgorithms& chosen = best.convolutions[layer];
+    chosen = all[backward].plan.For(layer);
+    chosen.forward = all[forward].plan.For(layer).forward;
+    for (size_t i = 0; i < all.size(); ++i) {
+      const LayerTimes& times = all[i].layers.at(layer);
+      tuning.times.push_back({.layer = layer,
+                              .algorithms = Text(all[i].plan.For(layer)),
+                              .forward = times.forward,
+                              .backward = times.backward,
+                              .chosen_forward = i == forward,
+                              .chosen_backward = i == backward});
+    }
+  }
+  tuning.kernel_plan = best.ToString();
+  return tuning;
+}
+
+}  // namespace alexnet
