@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include "alexnet/error.h"
+#include "engine/factories.h"
 #include "extras/download.h"
 #include "extras/plot.h"
 #include "loss_tables.h"
@@ -18,6 +19,12 @@ namespace {
 std::filesystem::path DataFolder(const RunOptions& options) {
   return options.data.empty() ? std::filesystem::path(kDefaultData)
                               : std::filesystem::path(options.data);
+}
+
+// Why `--device auto` did not take a GPU.
+std::string NoGpu(const RunOptions& options) {
+  if (options.device != "auto" || HasCudaEngine()) return "";
+  return fmt::format("\nno GPU is used: {}", CudaProblem());
 }
 
 std::string Describe(const Engine& engine) {
@@ -75,7 +82,7 @@ RunResult TrainWithProgress(const RunOptions& options,
   callbacks.on_message = [&](const std::string& t) { progress.Message(t); };
   callbacks.on_warning = [&](const std::string& t) { progress.Warning(t); };
   callbacks.on_engine = [&](const Engine& engine) {
-    progress.Message(Describe(engine));
+    progress.Message(Describe(engine) + NoGpu(options));
   };
   callbacks.stop = signals.token();
   RunResult result = RunTraining(options, callbacks);

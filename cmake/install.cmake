@@ -18,6 +18,9 @@ install(FILES
   ${CMAKE_CURRENT_BINARY_DIR}/alexnetConfigVersion.cmake
   DESTINATION ${config_dir})
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+if(TARGET alexnet_cuda)
+  install(TARGETS alexnet_cuda LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endif()
 if(TARGET alexnet_program)
   install(TARGETS alexnet_program DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()

@@ -15,7 +15,10 @@
 
 namespace alexnet {
 
-enum class Precision { kFloat32 };
+// kFloat32 is strict. kTf32 rounds the factors of products to 10 bits, kBfloat16
+// computes with bfloat16 values; both add up in float32 and keep parameters and
+// optimizer state in it. An engine refuses what it lacks.
+enum class Precision { kFloat32, kTf32, kBfloat16 };
 
 // kAuto is resolved when the engine is made; an engine's spec() never has it.
 enum class Device { kAuto, kCpu, kReference, kCuda };
@@ -25,8 +28,8 @@ enum class Device { kAuto, kCpu, kReference, kCuda };
 // ones (1e-6).
 enum class Algorithms { kFast, kExact };
 
-// "auto", "cpu", "reference", "cuda"; "fp32"; "fast", "exact". UsageError
-// otherwise.
+// "auto", "cpu", "reference", "cuda"; "fp32", "tf32", "bf16"; "fast", "exact".
+// UsageError otherwise.
 Device ParseDevice(std::string_view name);
 Precision ParsePrecision(std::string_view name);
 Algorithms ParseAlgorithms(std::string_view name);

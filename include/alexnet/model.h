@@ -37,7 +37,7 @@ struct Shape3 {
   int64_t channels = 0;
   int64_t height = 1;
   int64_t width = 1;
-  int64_t elements() const { return channels * height * width; }
+  constexpr int64_t elements() const { return channels * height * width; }
   bool operator==(const Shape3&) const = default;
 };
 

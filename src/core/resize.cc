@@ -11,7 +11,7 @@
 namespace alexnet {
 namespace {
 
-constexpr int kFractionBits = 22;
+constexpr int kFractionBits = kResizeFractionBits;
 constexpr int32_t kHalf = int32_t{1} << (kFractionBits - 1);
 
 // The inputs that one output looks at, and how much each counts.
@@ -42,12 +42,6 @@ Window WindowOf(int64_t output, int64_t in, double scale, double stretch) {
   return window;
 }
 
-// Weights that sum to one and bytes cannot leave the range 0 … 255 by more
-// than the rounding of the weights, but that much they can.
-uint8_t Clip8(int32_t sum) {
-  return static_cast<uint8_t>(std::clamp(sum >> kFractionBits, 0, 255));
-}
-
 void ResizeRows(const ResizeAxis& axis, int64_t rows, const uint8_t* in,
                 uint8_t* out) {
   for (int64_t row = 0; row < rows; ++row, in += axis.in) {
@@ -57,7 +51,7 @@ void ResizeRows(const ResizeAxis& axis, int64_t rows, const uint8_t* in,
       const int32_t* weights = axis.weights.data() + x * axis.taps;
       int32_t sum = kHalf;
       for (int32_t j = 0; j < axis.count[i]; ++j) sum += weights[j] * source[j];
-      *out++ = Clip8(sum);
+      *out++ = ResizeClip8(sum);
     }
   }
 }
@@ -73,7 +67,7 @@ void ResizeColumns(const ResizeAxis& axis, int64_t width, const uint8_t* in,
       for (int32_t j = 0; j < axis.count[i]; ++j) {
         sum += weights[j] * source[j * width + x];
       }
-      *out++ = Clip8(sum);
+      *out++ = ResizeClip8(sum);
     }
   }
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "alexnet/model.h"
+#include "core/host_device.h"
 
 namespace alexnet {
 
@@ -26,6 +27,49 @@ struct ResizeAxis {
   ResizeAxis() = default;
   ResizeAxis(int64_t in, int64_t out);
 };
+
+// The same by pointers, as device code takes it.
+struct ResizeTable {
+  int32_t in = 0;
+  int32_t out = 0;
+  int32_t taps = 0;
+  const int32_t* first = nullptr;
+  const int32_t* count = nullptr;
+  const int32_t* weights = nullptr;
+};
+
+inline constexpr int kResizeFractionBits = 22;
+
+// Weights that sum to one and bytes cannot leave the range 0 … 255 by more
+// than the rounding of the weights, but that much they can.
+ALEXNET_HOST_DEVICE uint8_t ResizeClip8(int32_t sum) {
+  const int32_t value = sum >> kResizeFractionBits;
+  return static_cast<uint8_t>(value < 0 ? 0 : value > 255 ? 255 : value);
+}
+
+// One output of an axis, of the bytes that `at` gives for inputs.
+template <class At>
+ALEXNET_HOST_DEVICE uint8_t ResizedByte(const ResizeTable& axis, int32_t i,
+                                        const At& at) {
+  if (axis.in == axis.out) return at(i);
+  const int32_t* weights = axis.weights + int64_t{i} * axis.taps;
+  int32_t sum = int32_t{1} << (kResizeFractionBits - 1);
+  for (int32_t j = 0; j < axis.count[i]; ++j) {
+    sum += weights[j] * at(axis.first[i] + j);
+  }
+  return ResizeClip8(sum);
+}
+
+// One pixel of a resized plane, without a pass over the others.
+ALEXNET_HOST_DEVICE uint8_t ResizedPixel(const ResizeTable& across,
+                                         const ResizeTable& down,
+                                         const uint8_t* plane, int32_t y,
+                                         int32_t x) {
+  return ResizedByte(down, y, [&](int32_t row) {
+    const uint8_t* line = plane + int64_t{row} * across.in;
+    return ResizedByte(across, x, [&](int32_t at) { return line[at]; });
+  });
+}
 
 struct ResizePlan {
   ResizeAxis horizontal;

@@ -8,15 +8,7 @@
 #include <cstdint>
 
 #include "alexnet/engine.h"
-
-// Always inlined: the kernels of each instruction set include this file, and a
-// copy of its own that the linker picks among theirs could need a newer
-// machine.
-#ifdef __CUDACC__
-#define ALEXNET_HOST_DEVICE __host__ __device__ __forceinline__
-#else
-#define ALEXNET_HOST_DEVICE [[gnu::always_inline]] inline
-#endif
+#include "core/host_device.h"
 
 namespace alexnet {
 

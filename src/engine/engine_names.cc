@@ -17,7 +17,9 @@ constexpr Named<Device> kDevices[] = {{Device::kAuto, "auto"},
                                       {Device::kReference, "reference"},
                                       {Device::kCuda, "cuda"}};
 
-constexpr Named<Precision> kPrecisions[] = {{Precision::kFloat32, "fp32"}};
+constexpr Named<Precision> kPrecisions[] = {{Precision::kFloat32, "fp32"},
+                                            {Precision::kTf32, "tf32"},
+                                            {Precision::kBfloat16, "bf16"}};
 
 constexpr Named<Algorithms> kAlgorithms[] = {{Algorithms::kFast, "fast"},
                                              {Algorithms::kExact, "exact"}};

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "alexnet/engine.h"
 
@@ -15,8 +16,10 @@ std::unique_ptr<Engine> MakeReferenceEngine(const EngineSpec& spec);
 bool HasCpuEngine();
 std::unique_ptr<Engine> MakeCpuEngine(const EngineSpec& spec);
 
-// True if the build has the engine and the machine a GPU for it.
+// True if the CUDA library can be loaded and the machine has a GPU for it;
+// else CudaProblem() says why not.
 bool HasCudaEngine();
+std::string CudaProblem();
 std::unique_ptr<Engine> MakeCudaEngine(const EngineSpec& spec);
 
 }  // namespace alexnet

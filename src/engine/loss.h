@@ -7,15 +7,17 @@
 #include <cstdint>
 #include <span>
 
+#include "core/host_device.h"
+
 namespace alexnet {
 
 // The first of the largest values. A NaN counts as largest, as in PyTorch.
 template <class T>
-int64_t ArgMax(std::span<const T> values) {
+ALEXNET_HOST_DEVICE int64_t ArgMax(std::span<const T> values) {
   size_t best = 0;
   for (size_t i = 1; i < values.size(); ++i) {
     if (values[i] > values[best] ||
-        (std::isnan(values[i]) && !std::isnan(values[best]))) {
+        (values[i] != values[i] && values[best] == values[best])) {
       best = i;
     }
   }
@@ -24,7 +26,7 @@ int64_t ArgMax(std::span<const T> values) {
 
 // log Σ exp(z), with the largest logit taken out first.
 template <class T>
-double LogSumExp(std::span<const T> logits) {
+ALEXNET_HOST_DEVICE double LogSumExp(std::span<const T> logits) {
   const auto top =
       static_cast<double>(logits[static_cast<size_t>(ArgMax(logits))]);
   double sum = 0;
@@ -34,22 +36,25 @@ double LogSumExp(std::span<const T> logits) {
 
 // loss = log Σ exp(z) − z[label];  gradient = scale·(softmax(z) − onehot).
 // `gradient` may be empty, when it is not wanted. Sums are double.
-template <class T>
-double SoftmaxCrossEntropy(std::span<T> gradient, std::span<const T> logits,
-                           int32_t label, double scale) {
+template <class G, class T>
+ALEXNET_HOST_DEVICE double SoftmaxCrossEntropy(std::span<G> gradient,
+                                               std::span<const T> logits,
+                                               int32_t label, double scale) {
   const double log_sum = LogSumExp(logits);
   const auto target = static_cast<size_t>(label);
   for (size_t c = 0; c < gradient.size(); ++c) {
     const double softmax = std::exp(static_cast<double>(logits[c]) - log_sum);
-    gradient[c] = static_cast<T>(scale * (softmax - (c == target ? 1 : 0)));
+    gradient[c] = static_cast<G>(scale * (softmax - (c == target ? 1 : 0)));
   }
   return log_sum - static_cast<double>(logits[target]);
 }
 
 // loss = Σ t·(log Σ exp(z) − z);  gradient = scale·(Σt·softmax(z) − t).
-template <class T>
-double SoftmaxCrossEntropy(std::span<T> gradient, std::span<const T> logits,
-                           std::span<const float> target, double scale) {
+template <class G, class T>
+ALEXNET_HOST_DEVICE double SoftmaxCrossEntropy(std::span<G> gradient,
+                                               std::span<const T> logits,
+                                               std::span<const float> target,
+                                               double scale) {
   const double log_sum = LogSumExp(logits);
   double loss = 0;
   double total = 0;
@@ -61,7 +66,7 @@ double SoftmaxCrossEntropy(std::span<T> gradient, std::span<const T> logits,
   }
   for (size_t c = 0; c < gradient.size(); ++c) {
     const double softmax = std::exp(static_cast<double>(logits[c]) - log_sum);
-    gradient[c] = static_cast<T>(
+    gradient[c] = static_cast<G>(
         scale * (total * softmax - static_cast<double>(target[c])));
   }
   return loss;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Chooses the engine and puts the initial parameters into one.
+#include "alexnet/error.h"
 #include "core/machine.h"
 #include "engine/batch_check.h"
 #include "engine/factories.h"
@@ -13,6 +14,20 @@ Device Resolve(Device device) {
   return HasCpuEngine() ? Device::kCpu : Device::kReference;
 }
 
+// A plan made on another device means nothing here: the kernels are chosen
+// anew, so that a checkpoint can move between CPU and GPU.
+bool PlanIsOf(Device device, std::string_view plan) {
+  return plan.starts_with("cuda") == (device == Device::kCuda);
+}
+
+void CheckPrecision(const EngineSpec& spec) {
+  if (spec.device == Device::kCuda || spec.precision == Precision::kFloat32) {
+    return;
+  }
+  throw UsageError(Concat("the ", Name(spec.device), " engine has no ",
+                          Name(spec.precision), "; use fp32"));
+}
+
 }  // namespace
 
 std::unique_ptr<Engine> MakeEngine(const EngineSpec& spec) {
@@ -20,6 +35,10 @@ std::unique_ptr<Engine> MakeEngine(const EngineSpec& spec) {
   EngineSpec resolved = spec;
   resolved.device = Resolve(spec.device);
   if (resolved.threads == 0) resolved.threads = UsableCores();
+  if (!PlanIsOf(resolved.device, resolved.kernel_plan)) {
+    resolved.kernel_plan.clear();
+  }
+  CheckPrecision(resolved);
   switch (resolved.device) {
     case Device::kCuda:
       return MakeCudaEngine(resolved);

@@ -102,8 +102,8 @@ void ForEachOption(Options&& options, Visitor&& visit) {
       "part of the training images held out for the accuracy after each epoch");
   add(o.mean, "mean", "of the normalisation, R,G,B");
   add(o.std, "std", "of the normalisation, R,G,B");
-  add(o.device, "device", "auto, cpu, reference or cuda");
-  add(o.precision, "precision", "fp32");
+  add(o.device, "device", "auto, cpu, reference or cuda", kAdjustable);
+  add(o.precision, "precision", "fp32, tf32 or bf16");
   add(o.algorithms, "algorithms",
       "fast (Winograd where it wins) or exact (direct convolution)");
   add(o.threads, "threads", "0: all cores");

@@ -3,10 +3,10 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 
 #include "alexnet/model.h"
+#include "engine/formulas.h"
 
 namespace alexnet::reference {
 
@@ -28,7 +28,7 @@ void MaxPool2dForward(T* y, int32_t* argmax, const Shape3& y_shape, const T* x,
         for (int64_t h = std::max<int64_t>(h0, 0); h < h1; ++h) {
           for (int64_t w = std::max<int64_t>(w0, 0); w < w1; ++w) {
             const int64_t at = h * x_shape.width + w;
-            if (plane[at] > plane[best] || std::isnan(plane[at])) best = at;
+            if (WinsPooling(plane[at], plane[best])) best = at;
           }
         }
         *y++ = plane[best];

@@ -20,7 +20,7 @@ bool InPlace(const LayerOp& op) {
          std::holds_alternative<DropoutSpec>(op);
 }
 
-reference::DropoutMask Mask(const DropoutSpec& spec, const DropoutKeys& keys,
+DropoutMask Mask(const DropoutSpec& spec, const DropoutKeys& keys,
                             size_t layer, int64_t image) {
   return {.p = spec.p,
           .seed = keys.seed,

@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: MIT
+// Tests and measures the CUDA engine and prints one JSON object. Needs a GPU
+// and nothing else: no data, no test framework. The script bench/gpu_check
+// builds and runs it.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <functional>
+#include <iostream>
+#include <vector>
+
+#include "alexnet/engine.h"
+#include "alexnet/error.h"
+#include "engine/factories.h"
+#include "engine/loss.h"
+#include "engine/op_cases.h"
+#include "engine/reference/reference_network.h"
+
+namespace alexnet {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double SecondsSince(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+// Any bytes, the same every time.
+uint8_t Byte(int64_t i) {
+  const auto x = static_cast<uint64_t>(i) * 0x9E3779B97F4A7C15;
+  return static_cast<uint8_t>(x >> 56);
+}
+
+struct Images {
+  Images(const Shape3& shape, int64_t count, int64_t classes) {
+    for (int64_t i = 0; i < count * shape.elements(); ++i) {
+      pixels.push_back(Byte(i + 1));
+    }
+    for (int64_t i = 0; i < count; ++i) {
+      labels.push_back(static_cast<int32_t>(i % classes));
+      numbers.push_back(i);
+    }
+    view = {pixels, shape};
+  }
+  std::vector<uint8_t> pixels;
+  std::vector<int32_t> labels;
+  std::vector<int64_t> numbers;
+  ImageView view;
+};
+
+// |a − b| / |b|.
+template <class A, class B>
+double Error2(const A& a, const B& b) {
+  double difference = 0;
+  double norm = 0;
+  for (size_t i = 0; i < b.size(); ++i) {
+    const auto y = static_cast<double>(b[i]);
+    const double d = static_cast<double>(a[i]) - y;
+    difference += d * d;
+    norm += y * y;
+  }
+  return std::sqrt(difference) / (norm > 0 ? std::sqrt(norm) : 1);
+}
+
+EngineSpec CudaSpec(const ModelSpec& model, const Shape3& source, int64_t batch,
+                    Precision precision) {
+  EngineSpec spec;
+  spec.model = model;
+  spec.source = source;
+  spec.batch_size = batch;
+  spec.precision = precision;
+  spec.algorithms = Algorithms::kExact;
+  spec.device = Device::kCuda;
+  spec.seed = 5;
+  return spec;
+}
+
+struct Errors {
+  double logits = 0;
+  double loss = 0;
+  double gradients = 0;
+  std::string worst;
+};
+
+// One network on the GPU against the naive one in double.
+Errors Compare(const ModelSpec& model, int64_t images, Precision precision) {
+  const EngineSpec spec = CudaSpec(model, model.input, images, precision);
+  const Images data(model.input, images, model.classes);
+  const std::unique_ptr<Engine> engine = MakeEngine(spec);
+  Initialize(*engine, 1);
+  Batch batch;
+  batch.images = data.view;
+  batch.labels = data.labels;
+  ReferenceNetwork<double> net(model, {.max_images = images});
+  const auto size = static_cast<size_t>(model.input.elements());
+  std::vector<float> input(size * static_cast<size_t>(images));
+  engine->Preprocess(batch, input);
+  const auto fill = [&] {
+    for (int64_t n = 0; n < images; ++n) {
+      std::copy_n(input.begin() + n * static_cast<int64_t>(size), size,
+                  net.input(n).begin());
+    }
+  };
+  for (size_t i = 0; i < net.parameters().size(); ++i) {
+    std::vector<float> values(net.parameter(i).size());
+    engine->Read(State::kParameter, net.parameters()[i].name, values);
+    std::copy(values.begin(), values.end(), net.parameter(i).begin());
+  }
+  Errors errors;
+  const auto classes = static_cast<size_t>(model.classes);
+  std::vector<float> logits(classes * static_cast<size_t>(images));
+  engine->Infer(batch, logits);
+  fill();
+  net.Forward(images, nullptr);
+  for (int64_t n = 0; n < images; ++n) {
+    const auto at = static_cast<size_t>(n) * classes;
+    errors.logits =
+        std::max(errors.logits,
+                 Error2(std::span(logits).subspan(at, classes), net.logits(n)));
+  }
+  fill();
+  const DropoutKeys dropout = {spec.seed, 3, data.numbers};
+  net.Forward(images, &dropout);
+  double loss = 0;
+  const double scale = 1 / static_cast<double>(images);
+  for (int64_t n = 0; n < images; ++n) {
+    loss +=
+        scale * SoftmaxCrossEntropy(net.logits_gradient(n), net.logits(n),
+                                    data.labels[static_cast<size_t>(n)], scale);
+  }
+  net.Backward(images, &dropout);
+  const StepResult result =
+      engine->Wait(engine->TrainStep(batch, {.step = 1, .epoch = 3}));
+  errors.loss = std::abs(result.loss - loss) / std::max(loss, 1e-30);
+  for (size_t i = 0; i < net.parameters().size(); ++i) {
+    std::vector<float> gradient(net.gradient(i).size());
+    engine->Read(State::kGradient, net.parameters()[i].name, gradient);
+    const double error = Error2(gradient, net.gradient(i));
+    if (error < errors.gradients) continue;
+    errors.gradients = error;
+    errors.worst = net.parameters()[i].name;
+  }
+  return errors;
+}
+
+std::vector<float> AllWeights(Engine& engine) {
+  std::vector<float> all;
+  for (const ParameterInfo& info : Parameters(engine.spec().model)) {
+    std::vector<float> values(static_cast<size_t>(info.elements));
+    engine.Read(State::kParameter, info.name, values);
+    all.insert(all.end(), values.begin(), values.end());
+  }
+  return all;
+}
+
+const Shape3 kCifar = {3, 32, 32};
+
+// `steps` steps over staged images, waiting a few steps behind.
+void Train(Engine& engine, const Images& data, StagedImages staged,
+           int64_t steps) {
+  const auto batch_size = static_cast<size_t>(engine.spec().batch_size);
+  std::vector<Ticket> tickets;
+  for (int64_t s = 0; s < steps; ++s) {
+    const size_t batches = data.numbers.size() / batch_size;
+    const size_t first = static_cast<size_t>(s) % batches * batch_size;
+    Batch batch;
+    batch.staged = staged;
+    batch.indices = std::span(data.numbers).subspan(first, batch_size);
+    batch.labels = std::span(data.labels).subspan(first, batch_size);
+    tickets.push_back(
+        engine.TrainStep(batch, {.step = s + 1, .learning_rate = 1e-4}));
+    if (s >= 8) engine.Wait(tickets[static_cast<size_t>(s) - 8]);
+  }
+  engine.Wait(tickets.back());
+}
+
+// The same steps twice, the second time with the first's kernel plan.
+bool SameBits(Precision precision) {
+  EngineSpec spec = CudaSpec(MakePreset("note"), kCifar, 32, precision);
+  const Images data(kCifar, 320, 10);
+  std::vector<float> first;
+  for (int run = 0; run < 2; ++run) {
+    const std::unique_ptr<Engine> engine = MakeEngine(spec);
+    Initialize(*engine, 1);
+    Train(*engine, data, engine->Stage(data.view), 20);
+    spec.kernel_plan = engine->kernel_plan();
+    if (run == 1) return AllWeights(*engine) == first;
+    first = AllWeights(*engine);
+  }
+  return false;
+}
+
+struct Speed {
+  double median = 0;
+  double low = 0;
+  double high = 0;
+  double setup_seconds = 0;
+  int64_t memory = 0;
+  std::string plan;
+};
+
+Speed Measure(int64_t batch, Precision precision) {
+  constexpr int kRuns = 5;
+  const auto begin = Clock::now();
+  const std::unique_ptr<Engine> engine =
+      MakeEngine(CudaSpec(MakePreset("note"), kCifar, batch, precision));
+  Initialize(*engine, 1);
+  Speed speed{.setup_seconds = SecondsSince(begin)};
+  speed.plan = engine->kernel_plan();
+  const Images data(kCifar, 4 * batch, 10);
+  const StagedImages staged = engine->Stage(data.view);
+  for (const MemoryUse& use : engine->Memory()) speed.memory += use.bytes;
+  Train(*engine, data, staged, 20);
+  const int64_t steps = std::max<int64_t>(20, 12800 / batch);
+  std::vector<double> rates;
+  for (int run = 0; run < kRuns; ++run) {
+    const auto start = Clock::now();
+    Train(*engine, data, staged, steps);
+    rates.push_back(static_cast<double>(steps * batch) / SecondsSince(start));
+  }
+  std::sort(rates.begin(), rates.end());
+  speed.low = rates.front();
+  speed.median = rates[kRuns / 2];
+  speed.high = rates.back();
+  return speed;
+}
+
+// Two epochs of 50,000 images, the weights, the classes of 10,000: the job of
+// the program without its files.
+double WholeJob() {
+  constexpr int64_t kBatch = 128;
+  const Images train(kCifar, 50000, 10);
+  const Images test(kCifar, 10000, 10);
+  const auto begin = Clock::now();
+  const std::unique_ptr<Engine> engine = MakeEngine(
+      CudaSpec(MakePreset("note"), kCifar, kBatch, Precision::kBfloat16));
+  Initialize(*engine, 1);
+  Train(*engine, train, engine->Stage(train.view), 2 * 50000 / kBatch);
+  AllWeights(*engine);
+  const StagedImages staged = engine->Stage(test.view);
+  std::vector<float> logits;
+  for (size_t at = 0; at < test.numbers.size(); at += kBatch) {
+    Batch batch;
+    batch.staged = staged;
+    batch.indices =
+        std::span(test.numbers)
+            .subspan(at, std::min<size_t>(kBatch, test.numbers.size() - at));
+    logits.resize(batch.indices.size() * 10);
+    engine->Infer(batch, logits);
+  }
+  return SecondsSince(begin);
+}
+
+std::string Quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '\n') {
+      out += "\\n";
+    } else if (c == '"' || c == '\\') {
+      out += {'\\', c};
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
+// Prints `"name": value` pairs; a part that throws becomes its message, and
+// the others still run.
+class Report {
+ public:
+  void Add(const std::string& name, const std::function<std::string()>& make) {
+    std::string value;
+    const auto begin = Clock::now();
+    try {
+      value = make();
+    } catch (const std::exception& error) {
+      value = Concat("{\"error\": ", Quoted(error.what()), "}");
+      failed_ = true;
+    }
+    std::cerr << name << ": " << SecondsSince(begin) << " s\n";
+    std::cout << (first_ ? "{\n" : ",\n") << "  " << Quoted(name) << ": "
+              << value << std::flush;
+    first_ = false;
+  }
+  void Fail() { failed_ = true; }
+  int End() {
+    std::cout << "\n}\n";
+    return failed_ ? 1 : 0;
+  }
+
+ private:
+  bool first_ = true;
+  bool failed_ = false;
+};
+
+std::string Text(const Errors& e) {
+  return Concat("{\"logits\": ", e.logits, ", \"loss\": ", e.loss,
+                ", \"gradients\": ", e.gradients,
+                ", \"worst\": ", Quoted(e.worst), "}");
+}
+
+void AddCases(Report& report) {
+  for (const testing_support::OpCase& c : testing_support::OpCases()) {
+    report.Add("case " + c.name, [&] {
+      const Errors e = Compare(c.model, c.images, Precision::kFloat32);
+      if (std::max({e.logits, e.loss, e.gradients}) > 1e-5) report.Fail();
+      return Text(e);
+    });
+  }
+}
+
+int Main() {
+  Report report;
+  if (!HasCudaEngine()) {
+    std::cerr << "gpu_check: " << CudaProblem() << "\n";
+    return 2;
+  }
+  report.Add("library", [] {
+    return Quoted(MakeEngine(CudaSpec(MakePreset("lenet5"), {3, 32, 32}, 1,
+                                      Precision::kFloat32))
+                      ->library());
+  });
+  AddCases(report);
+  for (const Precision p :
+       {Precision::kFloat32, Precision::kTf32, Precision::kBfloat16}) {
+    const std::string name(Name(p));
+    report.Add("note errors " + name,
+               [&] { return Text(Compare(MakePreset("note"), 2, p)); });
+    report.Add("same bits " + name, [&] {
+      const bool same = SameBits(p);
+      if (!same) report.Fail();
+      return std::string(same ? "true" : "false");
+    });
+    for (const int64_t batch : {32, 128, 1024}) {
+      report.Add(Concat("training ", name, " batch ", batch), [&] {
+        const Speed s = Measure(batch, p);
+        return Concat("{\"images_per_s\": ", s.median, ", \"low\": ", s.low,
+                      ", \"high\": ", s.high,
+                      ", \"setup_s\": ", s.setup_seconds,
+                      ", \"memory_bytes\": ", s.memory,
+                      ", \"plan\": ", Quoted(s.plan), "}");
+      });
+    }
+  }
+  report.Add("whole job bf16 seconds", [] { return Concat(WholeJob()); });
+  return report.End();
+}
+
+}  // namespace
+}  // namespace alexnet
+
+int main() { return alexnet::Main(); }

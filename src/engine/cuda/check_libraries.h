@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// check.h for cuDNN and cuBLAS.
+#pragma once
+
+#include <cublasLt.h>
+#include <cudnn.h>
+
+#include "engine/cuda/check.h"
+
+namespace alexnet::cuda {
+
+inline void Check(cudnnStatus_t status, const char* call,
+                  const std::string& purpose) {
+  if (status == CUDNN_STATUS_SUCCESS) return;
+  char detail[512] = "";
+  cudnnGetLastErrorString(detail, sizeof(detail));
+  ThrowCall(call, Concat(cudnnGetErrorString(status), " ", detail), purpose);
+}
+
+inline void Check(cublasStatus_t status, const char* call,
+                  const std::string& purpose) {
+  if (status == CUBLAS_STATUS_SUCCESS) return;
+  ThrowCall(call, Concat("cuBLAS status ", static_cast<int>(status)), purpose);
+}
+
+#define CHECK_CUDNN(call, purpose) CHECK_CUDA(call, purpose)
+#define CHECK_CUBLAS(call, purpose) CHECK_CUDA(call, purpose)
+
+using Cudnn = Handle<cudnnHandle_t, cudnnDestroy>;
+using CublasLt = Handle<cublasLtHandle_t, cublasLtDestroy>;
+
+}  // namespace alexnet::cuda

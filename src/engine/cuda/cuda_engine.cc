@@ -1,0 +1,468 @@
+// SPDX-License-Identifier: MIT
+#include "engine/cuda/cuda_engine.h"
+
+#include <algorithm>
+
+#include "alexnet/error.h"
+
+namespace alexnet::cuda {
+namespace {
+
+// For the libraries' code, loaded with their first kernels, and for others who
+// use the GPU.
+constexpr int64_t kReserve = int64_t{512} << 20;
+
+std::string Gpu() {
+  cudaDeviceProp properties{};
+  CHECK_CUDA(cudaGetDeviceProperties(&properties, 0), "GPU");
+  return properties.name;
+}
+
+}  // namespace
+
+std::string DeviceProblem() {
+  int count = 0;
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  cudaGetLastError();  // what was found out is no error of later calls
+  if (status == cudaErrorInsufficientDriver) {
+    int driver = 0;
+    cudaDriverGetVersion(&driver);
+    if (driver == 0) return "there is no NVIDIA driver on this machine";
+    return Concat("the NVIDIA driver is too old: it supports CUDA ",
+                  driver / 1000, ".", driver % 1000 / 10, ", needed is ",
+                  CUDART_VERSION / 1000, ".0");
+  }
+  if (status == cudaErrorNoDevice || (status == cudaSuccess && count == 0)) {
+    return "the NVIDIA driver finds no GPU";
+  }
+  if (status != cudaSuccess) {
+    return Concat("cudaGetDeviceCount: ", cudaGetErrorName(status), ", ",
+                  cudaGetErrorString(status));
+  }
+  int major = 0;
+  cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0);
+  if (major < 8) {
+    return Concat("the GPU has compute capability ", major,
+                  ".x, needed is 8.0 or more");
+  }
+  return "";
+}
+
+CudaEngine::CudaEngine(const EngineSpec& spec)
+    : spec_(spec),
+      places_(PlaceParameters(spec.model)),
+      flat_(FlatElements(places_)),
+      kernels_(KernelPlan::Parse(spec.kernel_plan)) {
+  CHECK_CUDA(cudaSetDevice(0), "GPU");
+  stream_ = MakeStream();
+  CHECK_CUDNN(cudnnCreate(cudnn_.out()), "cuDNN");
+  CHECK_CUDNN(cudnnSetStream(cudnn_.get(), stream_.get()), "cuDNN");
+  CHECK_CUBLAS(cublasLtCreate(cublas_.out()), "cuBLAS");
+  PlanMemory();
+  Allocate();
+  MakeResize();
+  MakeNetwork();
+  if (spec_.training) {
+    train_ = Capture("training step", [&] { LaunchTrainStep(); });
+  }
+  const SliceOf slice = {io_->block(), 0, plan_->slice};
+  infer_ = Capture("inference", [&] {
+    LaunchInput(slice);
+    network_->Forward(slice, /*training=*/false);
+  });
+  preprocess_ = Capture("preprocessing", [&] {
+    LaunchInput(slice);
+    ToPlanes(planes_.floats(), plan_->activations[0].value->data,
+             network_->type(), spec_.model.input, plan_->slice, stream_.get());
+  });
+  ClearState();
+}
+
+// The launches before the captures were steps without images, which may leave
+// anything.
+void CudaEngine::ClearState() {
+  for (const DeviceBytes* memory :
+       {&values_, &operands_, &gradients_, &m_, &v_}) {
+    if (memory->bytes() == 0) continue;
+    CHECK_CUDA(
+        cudaMemsetAsync(memory->data(), 0, static_cast<size_t>(memory->bytes()),
+                        stream_.get()),
+        "parameters");
+  }
+  Synchronize("making the engine");
+}
+
+// The GPU may still be working on a step.
+CudaEngine::~CudaEngine() { cudaStreamSynchronize(stream_.get()); }
+
+int64_t CudaEngine::BytesFor(int64_t slice) const {
+  const NetworkPlan plan(spec_, slice);
+  const int64_t places = (spec_.batch_size + slice - 1) / slice * slice;
+  return StateBytes(spec_) + plan.arena.bytes() + Network::kMostWorkspace +
+         4 * BiasScratchElements(plan) +
+         4 * WeightScratchElements(plan, places_) +
+         4 * slice * spec_.model.input.elements() +
+         2 * spec_.batch_size * spec_.source.elements() +
+         StepIo::BlockBytes(places, spec_.model.classes);
+}
+
+void CudaEngine::PlanMemory() {
+  for (const LayerSpec& layer : spec_.model.layers) {
+    const auto* pool = std::get_if<MaxPool2dSpec>(&layer.op);
+    if (pool && pool->kernel.height * pool->kernel.width > 256) {
+      throw Error(Concat("layer ", layer.name, ": the CUDA engine pools over ",
+                         "windows of 256 values at most"));
+    }
+  }
+  size_t free_bytes = 0;
+  size_t total = 0;
+  CHECK_CUDA(cudaMemGetInfo(&free_bytes, &total), "GPU memory");
+  const int64_t budget =
+      std::max<int64_t>(0, static_cast<int64_t>(free_bytes) - kReserve);
+  const int64_t asked =
+      spec_.slice_size > 0 ? spec_.slice_size : kernels_.slice;
+  kernels_.slice = spec_.slice_size =
+      ChooseSlice(spec_.batch_size, asked, budget,
+                  [&](int64_t slice) { return BytesFor(slice); });
+  plan_.emplace(spec_, spec_.slice_size);
+  const Activation& logits = plan_->activations.back();
+  if (plan_->element_bytes == 2 && !logits.wide) {
+    throw Error("the CUDA engine's bf16 needs a Linear layer at the end");
+  }
+}
+
+void CudaEngine::Allocate() {
+  const int64_t bytes = flat_ * 4;
+  values_ = DeviceBytes(bytes, "parameters");
+  if (plan_->element_bytes == 2) {
+    operands_ = DeviceBytes(flat_ * 2, "parameters in bfloat16");
+  }
+  if (spec_.training) {
+    gradients_ = DeviceBytes(bytes, "gradients");
+    m_ = DeviceBytes(bytes, "optimizer state");
+    v_ = DeviceBytes(bytes, "optimizer state");
+  }
+  arena_ = DeviceBytes(plan_->arena.bytes(), "activations");
+  workspace_ = DeviceBytes(Network::kMostWorkspace, "workspace");
+  bias_parts_ = DeviceBytes(4 * BiasScratchElements(*plan_), "scratch");
+  weight_scratch_ =
+      DeviceBytes(4 * WeightScratchElements(*plan_, places_), "scratch");
+  planes_ =
+      DeviceBytes(4 * plan_->slice * spec_.model.input.elements(), "input");
+  std::vector<int64_t> ends;
+  for (size_t i = 1; i < places_.size(); ++i) {
+    ends.push_back(places_[i].offset);
+  }
+  ends.push_back(flat_);
+  ends_ = DeviceBytes(std::ssize(ends) * 8, "parameter table");
+  CHECK_CUDA(cudaMemcpy(ends_.data(), ends.data(), ends.size() * 8,
+                        cudaMemcpyHostToDevice),
+             "parameter table");
+  io_.emplace(slices() * plan_->slice, spec_.model.classes);
+  pixels_.emplace(spec_.batch_size, spec_.source.elements());
+  for (Activation& a : plan_->activations) {
+    a.value->data = arena_.data() + a.value->offset;
+    if (a.gradient) a.gradient->data = arena_.data() + a.gradient->offset;
+  }
+  for (Op& op : plan_->ops) {
+    if (op.argmax) op.argmax->data = arena_.data() + op.argmax->offset;
+  }
+}
+
+void CudaEngine::MakeResize() {
+  const Shape3& target = spec_.model.input;
+  const ResizePlan plan({spec_.source.height, spec_.source.width},
+                        {target.height, target.width});
+  std::vector<int32_t> all;
+  const auto append = [&](const std::vector<int32_t>& part) {
+    all.insert(all.end(), part.begin(), part.end());
+  };
+  for (const ResizeAxis* axis : {&plan.horizontal, &plan.vertical}) {
+    append(axis->first);
+    append(axis->count);
+    append(axis->weights);
+  }
+  resize_ = DeviceBytes(std::ssize(all) * 4, "resize table");
+  CHECK_CUDA(cudaMemcpy(resize_.data(), all.data(), all.size() * 4,
+                        cudaMemcpyHostToDevice),
+             "resize table");
+  const auto* at = reinterpret_cast<const int32_t*>(resize_.data());
+  const auto table = [&](const ResizeAxis& axis) {
+    const ResizeTable made = {static_cast<int32_t>(axis.in),
+                              static_cast<int32_t>(axis.out),
+                              static_cast<int32_t>(axis.taps),
+                              at,
+                              at + axis.out,
+                              at + 2 * axis.out};
+    at += axis.out * (2 + axis.taps);
+    return made;
+  };
+  input_.across = table(plan.horizontal);
+  input_.down = table(plan.vertical);
+  input_.shape = target;
+  input_.source_height = spec_.source.height;
+  std::copy(spec_.input.mean.begin(), spec_.input.mean.end(), input_.mean);
+  std::copy(spec_.input.std.begin(), spec_.input.std.end(), input_.std);
+}
+
+Context CudaEngine::MakeContext() const {
+  return {.cudnn = cudnn_.get(),
+          .cublas = cublas_.get(),
+          .stream = stream_.get(),
+          .workspace = {workspace_.data(), workspace_.bytes()},
+          .bias_parts = bias_parts_.floats(),
+          .weight_scratch = weight_scratch_.floats()};
+}
+
+Parameters CudaEngine::MakeParameters() const {
+  return {.values = values_.floats(),
+          .operands = operands_.data() ? operands_.data() : values_.data(),
+          .gradients = gradients_.floats()};
+}
+
+// The kernels are chosen with all the workspace that a plan may want; then
+// what none of them wants is given back.
+void CudaEngine::MakeNetwork() {
+  network_.emplace(spec_, *plan_, places_, MakeParameters(), MakeContext());
+  network_->ChooseKernels(kernels_);
+  Synchronize("choosing kernels");
+  workspace_ = {};
+  workspace_ = DeviceBytes(network_->workspace_bytes(), "workspace");
+  network_->SetWorkspace({workspace_.data(), workspace_.bytes()});
+}
+
+template <class F>
+GraphExec CudaEngine::Capture(const char* what, const F& launch) {
+  launch();  // loads every kernel, which a capture may not
+  Synchronize(what);
+  CHECK_CUDA(
+      cudaStreamBeginCapture(stream_.get(), cudaStreamCaptureModeThreadLocal),
+      what);
+  Graph graph;
+  try {
+    launch();
+  } catch (...) {
+    cudaStreamEndCapture(stream_.get(), graph.out());
+    throw;
+  }
+  CHECK_CUDA(cudaStreamEndCapture(stream_.get(), graph.out()), what);
+  GraphExec made;
+  CHECK_CUDA(cudaGraphInstantiate(made.out(), graph.get(), 0), what);
+  CHECK_CUDA(cudaGraphUpload(made.get(), stream_.get()), what);
+  return made;
+}
+
+void CudaEngine::LaunchInput(const SliceOf& slice) {
+  MakeInput(plan_->activations[0].value->data, network_->type(), input_, slice,
+            stream_.get());
+}
+
+void CudaEngine::LaunchTrainStep() {
+  const StepBlock step = io_->block();
+  const cudaStream_t stream = stream_.get();
+  const Activation& logits = plan_->activations.back();
+  BeginStep(step, stream);
+  for (int64_t s = 0; s < slices(); ++s) {
+    const SliceOf slice = {step, s * plan_->slice, plan_->slice};
+    LaunchInput(slice);
+    network_->Forward(slice, /*training=*/true);
+    Loss(logits.gradient ? logits.gradient->data : nullptr, network_->type(),
+         logits.value->floats(), spec_.model.classes, slice, stream);
+    network_->Backward(slice, /*accumulate=*/s > 0);
+  }
+  FindNonFinite(gradients_.floats(), flat_,
+                reinterpret_cast<const int64_t*>(ends_.data()),
+                static_cast<int32_t>(places_.size()), step, stream);
+  Update(values_.floats(), m_.floats(), v_.floats(), gradients_.floats(),
+         operands_.data(), flat_, step, stream);
+}
+
+StagedImages CudaEngine::Stage(ImageView images) {
+  StagedSets check;
+  check.Add(spec_, images);
+  const auto bytes = static_cast<int64_t>(images.pixels.size());
+  DeviceBytes& memory =
+      staged_memory_.emplace_back(bytes, "images to be staged");
+  CHECK_CUDA(cudaMemcpy(memory.data(), images.pixels.data(),
+                        images.pixels.size(), cudaMemcpyHostToDevice),
+             "images to be staged");
+  const std::span<const uint8_t> pixels(
+      reinterpret_cast<const uint8_t*>(memory.data()), images.pixels.size());
+  return staged_.Add(spec_, {pixels, images.shape});
+}
+
+// Where the batch's pixels are, or will be, and all that goes with them. With
+// `step` for training: labels, too.
+void CudaEngine::Send(const CheckedBatch& checked, const Batch& batch,
+                      int64_t first, int64_t count, const StepParams* step) {
+  StepIo::Send send = {.checked = checked,
+                       .batch = batch,
+                       .indices = batch.indices,
+                       .first = first,
+                       .count = count};
+  if (batch.staged.id >= 0) {
+    send.pixels = staged_.Get(batch.staged).pixels.data();
+  } else {
+    const auto size = static_cast<size_t>(spec_.source.elements());
+    const std::span<const uint8_t> pixels = batch.images.pixels.subspan(
+        static_cast<size_t>(first) * size, static_cast<size_t>(count) * size);
+    // The kernels count images from the batch's first.
+    send.pixels = pixels_->Upload(pixels, stream_.get()) -
+                  static_cast<size_t>(first) * size;
+  }
+  if (step) {
+    send.labels = true;
+    send.epoch = step->epoch;
+    send.adam =
+        MakeAdamCoefficients(spec_.optimizer, step->step, step->learning_rate);
+  }
+  io_->Upload(send, stream_.get());
+}
+
+Ticket CudaEngine::TrainStep(const Batch& batch, const StepParams& step) {
+  if (!spec_.training) throw UsageError("this engine was made for inference");
+  CheckStep(step);
+  const CheckedBatch checked(spec_, staged_, batch);
+  CheckLabels(spec_, batch);
+  CHECK_CUDA(cudaSetDevice(0), "GPU");
+  io_->BeginTiming(next_ticket_, stream_.get());
+  Send(checked, batch, 0, checked.count(), &step);
+  CHECK_CUDA(cudaGraphLaunch(train_.get(), stream_.get()), "training step");
+  if (batch.staged.id < 0) pixels_->Used(stream_.get());
+  io_->Download(next_ticket_, checked.count(), stream_.get());
+  return {next_ticket_++};
+}
+
+StepResult CudaEngine::Wait(Ticket ticket) {
+  if (ticket.id < 0 || ticket.id >= next_ticket_ ||
+      ticket.id < next_ticket_ - StepIo::kTickets) {
+    throw UsageError(Concat("no step with ticket ", ticket.id, " is kept"));
+  }
+  const StepIo::Done done = io_->Wait(ticket.id);
+  StepResult result;
+  result.images = done.images;
+  result.loss = done.output.loss / static_cast<double>(done.images);
+  result.correct = done.output.correct;
+  // The step is one graph: there are no times of its parts.
+  result.times.forward = done.seconds;
+  if (done.output.bad == kBadLoss) {
+    result.non_finite = {"loss"};
+  } else if (done.output.bad != kGoodGradients) {
+    const auto parameter = static_cast<size_t>(done.output.bad);
+    result.non_finite = {places_[parameter].info.name};
+  }
+  return result;
+}
+
+// Runs `graph` slice by slice; each leaves `elements` floats an image at
+// `from`, which go to `out`.
+void CudaEngine::RunSlices(const Batch& batch, const GraphExec& graph,
+                           const float* from, int64_t elements,
+                           const char* what, std::span<float> out) {
+  const CheckedBatch checked(spec_, staged_, batch);
+  CheckCount(what, out.size(), checked.count() * elements);
+  CHECK_CUDA(cudaSetDevice(0), "GPU");
+  for (int64_t at = 0; at < checked.count(); at += plan_->slice) {
+    const int64_t count = std::min(plan_->slice, checked.count() - at);
+    Send(checked, batch, at, count, nullptr);
+    CHECK_CUDA(cudaGraphLaunch(graph.get(), stream_.get()), what);
+    if (batch.staged.id < 0) pixels_->Used(stream_.get());
+    CHECK_CUDA(cudaMemcpyAsync(out.data() + at * elements, from,
+                               static_cast<size_t>(count * elements) * 4,
+                               cudaMemcpyDeviceToHost, stream_.get()),
+               what);
+    Synchronize(what);
+  }
+}
+
+void CudaEngine::Infer(const Batch& batch, std::span<float> logits) {
+  RunSlices(batch, infer_, plan_->activations.back().value->floats(),
+            spec_.model.classes, "logits", logits);
+}
+
+void CudaEngine::Preprocess(const Batch& batch, std::span<float> input) {
+  RunSlices(batch, preprocess_, planes_.floats(), spec_.model.input.elements(),
+            "input", input);
+}
+
+const ParameterPlace& CudaEngine::Find(std::string_view name) const {
+  for (const ParameterPlace& place : places_) {
+    if (place.info.name == name) return place;
+  }
+  throw UsageError(Concat("no parameter is named '", name, "'"));
+}
+
+float* CudaEngine::Values(const ParameterPlace& place, State state) const {
+  if (!spec_.training && state != State::kParameter) {
+    throw UsageError("an engine for inference has no optimizer state");
+  }
+  switch (state) {
+    case State::kParameter:
+      return values_.floats() + place.offset;
+    case State::kGradient:
+      return gradients_.floats() + place.offset;
+    case State::kAdamM:
+      return m_.floats() + place.offset;
+    case State::kAdamV:
+      return v_.floats() + place.offset;
+  }
+  return nullptr;
+}
+
+void CudaEngine::Read(State state, std::string_view parameter,
+                      std::span<float> values) const {
+  const ParameterPlace& place = Find(parameter);
+  CheckCount(place.info.name.c_str(), values.size(), place.info.elements);
+  const float* from = Values(place, state);
+  std::vector<float> copy(values.size());
+  Synchronize("reading a parameter");
+  CHECK_CUDA(
+      cudaMemcpy(copy.data(), from, copy.size() * 4, cudaMemcpyDeviceToHost),
+      place.info.name);
+  FromDeviceLayout(place, copy.data(), values.data());
+}
+
+void CudaEngine::Write(State state, std::string_view parameter,
+                       std::span<const float> values) {
+  if (state == State::kGradient) throw UsageError("gradients are read only");
+  const ParameterPlace& place = Find(parameter);
+  CheckCount(place.info.name.c_str(), values.size(), place.info.elements);
+  std::vector<float> copy(values.size());
+  ToDeviceLayout(place, values.data(), copy.data());
+  float* to = Values(place, state);
+  Synchronize("writing a parameter");
+  CHECK_CUDA(
+      cudaMemcpy(to, copy.data(), copy.size() * 4, cudaMemcpyHostToDevice),
+      place.info.name);
+  if (state == State::kParameter && operands_.data()) {
+    // Whole groups of four: beyond the parameter lies its own padding.
+    CopyAsBfloat16(operands_.data() + place.offset * 2, to,
+                   (place.info.elements + 3) / 4 * 4, stream_.get());
+    Synchronize("writing a parameter");
+  }
+}
+
+void CudaEngine::Synchronize(const char* what) const {
+  CHECK_CUDA(cudaStreamSynchronize(stream_.get()), what);
+}
+
+std::vector<MemoryUse> CudaEngine::Memory() const {
+  int64_t staged = 0;
+  for (const DeviceBytes& memory : staged_memory_) staged += memory.bytes();
+  return {{"parameters", values_.bytes() + operands_.bytes()},
+          {"gradients", gradients_.bytes()},
+          {"optimizer state", m_.bytes() + v_.bytes()},
+          {"activations and their gradients", arena_.bytes()},
+          {"scratch", workspace_.bytes() + bias_parts_.bytes() +
+                          weight_scratch_.bytes() + planes_.bytes()},
+          {"batches", io_->device_bytes() + pixels_->device_bytes()},
+          {"staged images", staged}};
+}
+
+std::string CudaEngine::library() const {
+  return Concat("CUDA ", CUDART_VERSION / 1000, ".", CUDART_VERSION % 1000 / 10,
+                ", cuDNN ", cudnnGetVersion(), ", cuBLAS ",
+                cublasLtGetVersion(), ", ", Gpu());
+}
+
+}  // namespace alexnet::cuda

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// What every kernel file uses: loads and stores of both types, loops over any
+// number of elements, launches that are checked.
+#pragma once
+
+#include <cuda_bf16.h>
+
+#include <algorithm>
+#include <cstdint>
+
+#include "alexnet/error.h"
+#include "engine/cuda/check.h"
+#include "engine/cuda/kernels.h"
+
+namespace alexnet::cuda {
+
+inline constexpr int kThreads = 256;
+
+__device__ __forceinline__ float Load(const float* x) { return *x; }
+__device__ __forceinline__ float Load(const __nv_bfloat16* x) {
+  return __bfloat162float(*x);
+}
+__device__ __forceinline__ void Store(float* x, float value) { *x = value; }
+__device__ __forceinline__ void Store(__nv_bfloat16* x, float value) {
+  *x = __float2bfloat16_rn(value);
+}
+
+// This thread's first element, and the distance to its next.
+__device__ __forceinline__ int64_t FirstElement() {
+  return int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+}
+__device__ __forceinline__ int64_t Stride() {
+  return int64_t{gridDim.x} * blockDim.x;
+}
+
+// Enough blocks to fill the largest GPU several times; the rest is looped.
+inline unsigned BlocksFor(int64_t n) {
+  const int64_t blocks = (n + kThreads - 1) / kThreads;
+  return static_cast<unsigned>(std::clamp<int64_t>(blocks, 1, 132 * 16));
+}
+
+inline void CheckLaunch(const char* kernel) {
+  CHECK_CUDA(cudaGetLastError(), Concat("launch of ", kernel));
+}
+
+// Calls f(T()) with the type that `type` names.
+template <class F>
+void Dispatch(Type type, const F& f) {
+  if (type == Type::kFloat32) {
+    f(float());
+  } else {
+    f(__nv_bfloat16());
+  }
+}
+
+// The sum over the block, in thread 0, always added in the same order.
+template <class T>
+__device__ T BlockSum(T value, T* shared) {
+  shared[threadIdx.x] = value;
+  __syncthreads();
+  for (unsigned half = blockDim.x / 2; half > 0; half /= 2) {
+    if (threadIdx.x < half) shared[threadIdx.x] += shared[threadIdx.x + half];
+    __syncthreads();
+  }
+  return shared[0];
+}
+
+}  // namespace alexnet::cuda

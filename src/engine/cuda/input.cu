@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// From bytes at source size to the network's input, and back to planes.
+#include "engine/cuda/device.cuh"
+
+namespace alexnet::cuda {
+namespace {
+
+// One thread a pixel, all its channels: neighbours write neighbouring bytes.
+template <class T>
+__global__ void MakeInputKernel(T* out, InputSpec spec, SliceOf slice) {
+  const int64_t channels = spec.shape.channels;
+  const int64_t area = spec.shape.height * spec.shape.width;
+  const int64_t plane = spec.source_height * spec.across.in;
+  const StepInput& step = *slice.step.input;
+  for (int64_t i = FirstElement(); i < slice.images * area; i += Stride()) {
+    const int64_t image = slice.first + i / area;
+    T* pixel = out + i * channels;
+    if (image >= step.count) {
+      for (int64_t c = 0; c < channels; ++c) Store(pixel + c, 0.0F);
+      continue;
+    }
+    const auto y = static_cast<int32_t>(i % area / spec.shape.width);
+    const auto x = static_cast<int32_t>(i % spec.shape.width);
+    const uint8_t* source =
+        step.pixels + slice.step.images[image] * channels * plane;
+    for (int64_t c = 0; c < channels; ++c) {
+      const uint8_t byte =
+          ResizedPixel(spec.across, spec.down, source + c * plane, y, x);
+      Store(pixel + c, Normalised(byte, spec.mean[c], spec.std[c]));
+    }
+  }
+}
+
+template <class T>
+__global__ void ToPlanesKernel(float* out, const T* in, Shape3 shape,
+                               int64_t n) {
+  const int64_t area = shape.height * shape.width;
+  for (int64_t i = FirstElement(); i < n; i += Stride()) {
+    const int64_t at = i % area;
+    const int64_t c = i / area % shape.channels;
+    const int64_t image = i / (area * shape.channels);
+    out[i] = Load(in + (image * area + at) * shape.channels + c);
+  }
+}
+
+}  // namespace
+
+void MakeInput(void* out, Type type, const InputSpec& spec,
+               const SliceOf& slice, cudaStream_t stream) {
+  const int64_t n = slice.images * spec.shape.height * spec.shape.width;
+  Dispatch(type, [&](auto t) {
+    MakeInputKernel<<<BlocksFor(n), kThreads, 0, stream>>>(
+        static_cast<decltype(t)*>(out), spec, slice);
+  });
+  CheckLaunch("MakeInput");
+}
+
+void ToPlanes(float* out, const void* in, Type type, const Shape3& shape,
+              int64_t images, cudaStream_t stream) {
+  const int64_t n = images * shape.elements();
+  Dispatch(type, [&](auto t) {
+    ToPlanesKernel<<<BlocksFor(n), kThreads, 0, stream>>>(
+        out, static_cast<const decltype(t)*>(in), shape, n);
+  });
+  CheckLaunch("ToPlanes");
+}
+
+}  // namespace alexnet::cuda

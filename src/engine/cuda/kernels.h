@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+// The kernels of our own. All sums are made in a fixed order: the same input
+// gives the same bits. Activations are N × H × W × C of float32 or bfloat16
+// (Type); parameters and their gradients are float32.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <cstdint>
+
+#include "core/resize.h"
+#include "engine/adam.h"
+#include "engine/formulas.h"
+
+namespace alexnet::cuda {
+
+enum class Type { kFloat32, kBfloat16 };
+
+inline int64_t Bytes(Type type) { return type == Type::kFloat32 ? 4 : 2; }
+
+// What a step needs to know, on the device; the arrays follow one another in
+// the same block, each for all images of the step's slices.
+struct StepInput {
+  AdamCoefficients adam;
+  const uint8_t* pixels = nullptr;
+  int64_t epoch = 0;
+  int32_t count = 0;  // images; places beyond are filled with zeros
+  int32_t soft_labels = 0;
+};
+
+// What a step leaves.
+struct StepOutput {
+  double loss = 0;  // the sum over the images
+  int64_t correct = 0;
+  // The first parameter whose gradient is not finite; kGoodGradients, or
+  // kBadLoss.
+  int32_t bad = 0;
+};
+inline constexpr int32_t kGoodGradients = 0x7FFFFFFF;
+inline constexpr int32_t kBadLoss = -1;
+
+// Where the parts of the step's block lie.
+struct StepBlock {
+  const StepInput* input = nullptr;
+  const int64_t* images = nullptr;   // in the pixels
+  const int64_t* samples = nullptr;  // for the dropout masks
+  const int32_t* labels = nullptr;
+  const float* probabilities = nullptr;
+  StepOutput* output = nullptr;
+};
+
+// A slice: `images` of them from `first` of the step on.
+struct SliceOf {
+  StepBlock step;
+  int64_t first = 0;
+  int64_t images = 0;
+};
+
+struct InputSpec {
+  ResizeTable across;
+  ResizeTable down;
+  Shape3 shape;  // of the output
+  int64_t source_height = 0;
+  float mean[3] = {};
+  float std[3] = {};
+};
+
+// Gathers, resizes as Pillow does, normalises.
+void MakeInput(void* out, Type type, const InputSpec& spec,
+               const SliceOf& slice, cudaStream_t stream);
+
+// From N × H × W × C to float32 N × C × H × W.
+void ToPlanes(float* out, const void* in, Type type, const Shape3& shape,
+              int64_t images, cudaStream_t stream);
+
+void ReluForward(void* x, Type type, int64_t n, cudaStream_t stream);
+void ReluBackward(void* dy, const void* y, Type type, int64_t n,
+                  cudaStream_t stream);
+
+// Both ways: in place on values, or on gradients.
+void Dropout(void* x, Type type, const Shape3& shape, const DropoutMask& mask,
+             const SliceOf& slice, cudaStream_t stream);
+
+// x = x + bias (channels fastest), then ReLU if asked for.
+void AddBias(void* x, Type type, const float* bias, bool relu, int64_t rows,
+             int64_t channels, cudaStream_t stream);
+
+// dbias = Σ over rows of dy (added to it if `accumulate`); with `y`, dy is
+// first masked as ReLU's backward does. `partial` has kBiasParts × channels
+// floats.
+inline constexpr int kBiasParts = 64;
+void BiasGradient(float* dbias, void* dy, const void* y, Type type,
+                  int64_t rows, int64_t channels, bool accumulate,
+                  float* partial, cudaStream_t stream);
+
+void PoolForward(void* y, uint8_t* argmax, const Shape3& y_shape, const void* x,
+                 const Shape3& x_shape, Type type, const MaxPool2dSpec& pool,
+                 int64_t images, cudaStream_t stream);
+void PoolBackward(void* dx, const Shape3& x_shape, const void* dy,
+                  const uint8_t* argmax, const Shape3& y_shape, Type type,
+                  const MaxPool2dSpec& pool, int64_t images,
+                  cudaStream_t stream);
+
+void NormForward(void* y, const void* x, const Shape3& shape, Type type,
+                 const LocalResponseNormSpec& norm, int64_t images,
+                 cudaStream_t stream);
+void NormBackward(void* dx, const void* dy, const void* x, const Shape3& shape,
+                  Type type, const LocalResponseNormSpec& norm, int64_t images,
+                  cudaStream_t stream);
+
+// Softmax and cross-entropy of a slice: adds to output->loss and ->correct,
+// leaves the gradient for the mean over the step's images.
+void Loss(void* gradient, Type type, const float* logits, int64_t classes,
+          const SliceOf& slice, cudaStream_t stream);
+
+// gradient (+)= dw, which is float32 or bfloat16.
+void KeepGradient(float* gradient, const void* dw, Type type, int64_t n,
+                  bool accumulate, cudaStream_t stream);
+
+// Zeroes the sums before the first slice.
+void BeginStep(const StepBlock& step, cudaStream_t stream);
+
+// Sets output->bad. `ends[i]` is where parameter i's part of the flat array
+// ends.
+void FindNonFinite(const float* gradients, int64_t n, const int64_t* ends,
+                   int32_t parameters, const StepBlock& step,
+                   cudaStream_t stream);
+
+// Adam over all parameters at once, unless output->bad says no. `copy` is
+// their bfloat16 copy, or null.
+void Update(float* w, float* m, float* v, const float* g, void* copy, int64_t n,
+            const StepBlock& step, cudaStream_t stream);
+
+void CopyAsBfloat16(void* to, const float* from, int64_t n,
+                    cudaStream_t stream);
+
+// Convolution as the formula says: for what cuDNN has no kernel for.
+struct DirectConv {
+  Conv2dSpec conv;
+  Shape3 x;
+  Shape3 y;
+  int64_t images = 0;
+  Type type = Type::kFloat32;
+};
+void DirectForward(void* y, const void* x, const void* w,
+                   const DirectConv& conv, cudaStream_t stream);
+void DirectBackwardData(void* dx, const void* dy, const void* w,
+                        const DirectConv& conv, cudaStream_t stream);
+void DirectBackwardWeights(float* dw, const void* dy, const void* x,
+                           const DirectConv& conv, cudaStream_t stream);
+
+}  // namespace alexnet::cuda

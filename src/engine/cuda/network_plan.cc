@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: MIT
+#include "engine/cuda/network_plan.h"
+
+#include <algorithm>
+
+#include "alexnet/error.h"
+
+namespace alexnet::cuda {
+namespace {
+
+// 256 bytes of float32 and 128 of bfloat16: what vector loads and tensor
+// cores want.
+constexpr int64_t kAlignment = 64;
+
+int64_t Aligned(int64_t elements) {
+  return (elements + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+bool InPlace(const LayerOp& op) {
+  return std::holds_alternative<ReluSpec>(op) ||
+         std::holds_alternative<DropoutSpec>(op);
+}
+
+bool HasParameters(const LayerOp& op) {
+  return std::holds_alternative<Conv2dSpec>(op) ||
+         std::holds_alternative<LinearSpec>(op);
+}
+
+// When things happen: the input at 0, forward operation i at i + 1, the loss,
+// then backward in reverse.
+struct Clock {
+  int ops;
+  int Forward(size_t i) const { return static_cast<int>(i) + 1; }
+  int Loss() const { return ops + 1; }
+  int Backward(size_t i) const { return 2 * ops + 1 - static_cast<int>(i); }
+};
+
+// Flatten leaves the data where it is. A ReLU right after a layer with
+// parameters becomes part of it.
+std::vector<Op> MakeOps(const ModelSpec& model) {
+  std::vector<Op> ops;
+  size_t parameter = 0;
+  for (size_t i = 0; i < model.layers.size(); ++i) {
+    const LayerSpec& layer = model.layers[i];
+    if (std::holds_alternative<FlattenSpec>(layer.op)) continue;
+    if (std::holds_alternative<ReluSpec>(layer.op) && !ops.empty() &&
+        HasParameters(ops.back().layer)) {
+      ops.back().relu = true;
+      continue;
+    }
+    Op op = {.name = layer.name,
+             .layer = layer.op,
+             .index = static_cast<int64_t>(i),
+             .weight = parameter};
+    if (HasParameters(layer.op)) parameter += 2;
+    ops.push_back(std::move(op));
+  }
+  return ops;
+}
+
+// How the input of a layer lies in memory: Flatten is only a name.
+Shape3 StoredShape(const ModelSpec& model, const std::vector<LayerInfo>& layers,
+                   size_t layer) {
+  Shape3 shape = model.input;
+  for (size_t i = 0; i < layer; ++i) {
+    const LayerOp& op = model.layers[i].op;
+    if (!InPlace(op) && !std::holds_alternative<FlattenSpec>(op)) {
+      shape = layers[i].output;
+    }
+  }
+  return shape;
+}
+
+// Only a linear layer can read C×H×W that is stored as H×W×C and called flat.
+void CheckFlatten(const ModelSpec& model) {
+  const std::vector<LayerInfo> layers = InferLayers(model);
+  bool flattened = false;
+  for (size_t i = 0; i < model.layers.size(); ++i) {
+    const LayerOp& op = model.layers[i].op;
+    if (std::holds_alternative<FlattenSpec>(op)) {
+      flattened |= layers[i].input.height * layers[i].input.width > 1;
+    } else if (std::holds_alternative<LinearSpec>(op)) {
+      flattened = false;
+    } else if (flattened && !InPlace(op)) {
+      throw Error(Concat("layer ", model.layers[i].name, ": the CUDA engine ",
+                         "has no ", TypeName(op), " after Flatten"));
+    }
+  }
+  if (flattened) {
+    throw Error("the CUDA engine needs a Linear layer after Flatten");
+  }
+}
+
+}  // namespace
+
+std::vector<ParameterPlace> PlaceParameters(const ModelSpec& model) {
+  const std::vector<LayerInfo> layers = InferLayers(model);
+  std::vector<ParameterPlace> places;
+  int64_t offset = 0;
+  for (const ParameterInfo& info : Parameters(model)) {
+    ParameterPlace place = {.info = info, .offset = offset};
+    offset += Aligned(info.elements);
+    place.out = info.shape[0];
+    if (info.shape.size() == 4) {
+      place.channels = info.shape[1];
+      place.area = info.shape[2] * info.shape[3];
+    } else if (info.shape.size() == 2) {
+      const Shape3 shape = StoredShape(model, layers, info.layer);
+      place.channels = shape.channels;
+      place.area = shape.height * shape.width;
+    }
+    ALEXNET_CHECK(place.out * place.channels * place.area == info.elements);
+    places.push_back(place);
+  }
+  return places;
+}
+
+int64_t FlatElements(const std::vector<ParameterPlace>& places) {
+  if (places.empty()) return 0;
+  return places.back().offset + Aligned(places.back().info.elements);
+}
+
+void ToDeviceLayout(const ParameterPlace& place, const float* from, float* to) {
+  const int64_t row = place.channels * place.area;
+  for (int64_t o = 0; o < place.out; ++o, from += row, to += row) {
+    for (int64_t c = 0; c < place.channels; ++c) {
+      for (int64_t i = 0; i < place.area; ++i) {
+        to[i * place.channels + c] = from[c * place.area + i];
+      }
+    }
+  }
+}
+
+void FromDeviceLayout(const ParameterPlace& place, const float* from,
+                      float* to) {
+  const int64_t row = place.channels * place.area;
+  for (int64_t o = 0; o < place.out; ++o, from += row, to += row) {
+    for (int64_t i = 0; i < place.area; ++i) {
+      for (int64_t c = 0; c < place.channels; ++c) {
+        to[c * place.area + i] = from[i * place.channels + c];
+      }
+    }
+  }
+}
+
+NetworkPlan::NetworkPlan(const EngineSpec& spec, int64_t images)
+    : slice(images),
+      element_bytes(spec.precision == Precision::kBfloat16 ? 2 : 4),
+      ops(MakeOps(spec.model)) {
+  CheckFlatten(spec.model);
+  const std::vector<LayerInfo> layers = InferLayers(spec.model);
+  const Clock clock = {static_cast<int>(ops.size())};
+  const auto add = [&](const char* purpose, const Activation& at, int tick) {
+    const int64_t bytes = at.wide ? 4 : element_bytes;
+    return arena.Add(purpose, slice * at.shape.elements() * bytes, tick);
+  };
+  activations.push_back({.shape = spec.model.input});
+  activations[0].value = add("activations", activations[0], 0);
+  for (size_t i = 0; i < ops.size(); ++i) {
+    Op& op = ops[i];
+    op.source = op.target = activations.size() - 1;
+    activations[op.source].value->UseAt(clock.Forward(i));
+    if (InPlace(op.layer)) continue;
+    Activation made = {.shape = layers[static_cast<size_t>(op.index)].output};
+    made.wide = i + 1 == ops.size() && !op.relu &&
+                std::holds_alternative<LinearSpec>(op.layer);
+    made.value = add("activations", made, clock.Forward(i));
+    if (spec.training) {
+      Activation narrow = made;
+      narrow.wide = false;
+      made.gradient = add("activation gradients", narrow, clock.Backward(i));
+    }
+    activations.push_back(made);
+    op.target = activations.size() - 1;
+    if (std::holds_alternative<MaxPool2dSpec>(op.layer)) {
+      op.argmax = arena.Add("pooling indices", slice * made.shape.elements(),
+                            clock.Forward(i));
+    }
+  }
+  activations.back().value->UseAt(clock.Loss());
+  Activation& logits = activations.back();
+  if (logits.gradient) logits.gradient->UseAt(clock.Loss());
+  for (size_t i = 0; spec.training && i < ops.size(); ++i) {
+    KeepForBackward(ops[i], clock.Backward(i));
+  }
+  arena.Plan();
+}
+
+void NetworkPlan::KeepForBackward(const Op& op, int tick) {
+  for (const size_t a : {op.source, op.target}) {
+    if (activations[a].gradient) activations[a].gradient->UseAt(tick);
+  }
+  // Pooling has its indices; dropout its mask; the others their input, and a
+  // ReLU its output.
+  if (op.argmax) {
+    op.argmax->UseAt(tick);
+  } else if (!std::holds_alternative<DropoutSpec>(op.layer)) {
+    activations[op.source].value->UseAt(tick);
+    if (op.relu) activations[op.target].value->UseAt(tick);
+  }
+}
+
+int64_t StateBytes(const EngineSpec& spec) {
+  const int64_t flat = FlatElements(PlaceParameters(spec.model));
+  int64_t bytes = flat * 4;
+  if (spec.precision == Precision::kBfloat16) bytes += flat * 2;
+  if (spec.training) bytes += 3 * flat * 4;
+  return bytes;
+}
+
+int64_t ChooseSlice(int64_t batch, int64_t asked, int64_t free_bytes,
+                    const std::function<int64_t(int64_t)>& bytes_for) {
+  const auto fits = [&](int64_t n) { return bytes_for(n) <= free_bytes; };
+  const int64_t wanted = asked > 0 ? std::min(asked, batch) : batch;
+  for (int64_t parts = 1; asked == 0 || parts == 1; ++parts) {
+    const int64_t slice = (wanted + parts - 1) / parts;
+    if (fits(slice)) return slice;
+    if (slice == 1) break;
+  }
+  int64_t largest = 0;
+  for (int64_t step = wanted; step > 0; step /= 2) {
+    while (largest + step < wanted && fits(largest + step)) largest += step;
+  }
+  const int64_t tried = asked > 0 ? wanted : 1;
+  throw Error(Concat(
+      "out of GPU memory: ",
+      tried == 1 ? std::string("a single image needs ")
+                 : Concat(tried, " images at once need "),
+      bytes_for(tried) >> 20, " MiB, ", free_bytes >> 20, " MiB are free; ",
+      largest > 0 ? Concat("the largest slice that fits is ", largest)
+                  : std::string("not a single image fits")));
+}
+
+}  // namespace alexnet::cuda

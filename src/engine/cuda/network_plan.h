@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// A network as the CUDA engine computes it: operations, the buffers between
+// them and when each is alive. Plain arithmetic, no GPU needed. Activations
+// are N × H × W × C.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "alexnet/engine.h"
+#include "core/arena.h"
+
+namespace alexnet::cuda {
+
+struct Activation {
+  Shape3 shape;
+  bool wide = false;           // float32 whatever the precision: the logits
+  Buffer* value = nullptr;     // in the arena, slice × shape
+  Buffer* gradient = nullptr;  // null where nobody asks for it
+};
+
+struct Op {
+  std::string name;
+  LayerOp layer;
+  int64_t index = 0;  // of the layer in the model: the dropout mask's
+  bool relu = false;  // a convolution or linear layer with the ReLU after it
+  size_t source = 0;  // activations; the same where it works in place
+  size_t target = 0;
+  size_t weight = 0;         // index of the parameter; the bias follows
+  Buffer* argmax = nullptr;  // pooling: a byte for each output
+};
+
+// Where a parameter lies in the flat arrays of parameters, gradients and
+// moments, and how its device layout differs from PyTorch's: out × C × R × S
+// there, out × R × S × C here. A linear layer after a C×H×W activation has
+// R×S = H×W, so that its columns follow that activation's layout.
+struct ParameterPlace {
+  ParameterInfo info;
+  int64_t offset = 0;
+  int64_t out = 1;
+  int64_t channels = 1;
+  int64_t area = 1;  // R·S
+};
+
+std::vector<ParameterPlace> PlaceParameters(const ModelSpec& model);
+
+// Elements of the flat arrays, gaps for alignment included.
+int64_t FlatElements(const std::vector<ParameterPlace>& places);
+
+// `to` in the device's layout from PyTorch's, and back.
+void ToDeviceLayout(const ParameterPlace& place, const float* from, float* to);
+void FromDeviceLayout(const ParameterPlace& place, const float* from,
+                      float* to);
+
+struct NetworkPlan {
+  NetworkPlan(const EngineSpec& spec, int64_t slice);
+
+  int64_t slice;
+  int64_t element_bytes;                // of an activation
+  std::vector<Activation> activations;  // the input first, the logits last
+  std::vector<Op> ops;
+  Arena arena;  // planned, not allocated
+
+ private:
+  // What the backward pass of `op` reads lives until then.
+  void KeepForBackward(const Op& op, int tick);
+};
+
+// The bytes of everything else that lasts: parameters, their bfloat16 copy,
+// gradients, moments.
+int64_t StateBytes(const EngineSpec& spec);
+
+// The largest slice that fits: the batch, or equal parts of it. Throws Error
+// with the bytes needed and free and the largest batch that fits when a slice
+// that was asked for, or a single image, does not.
+int64_t ChooseSlice(int64_t batch, int64_t asked, int64_t free_bytes,
+                    const std::function<int64_t(int64_t)>& bytes_for);
+
+}  // namespace alexnet::cuda

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+// Element-wise formulas, written once: the reference engine and the CUDA
+// engine compute with these very lines, so that tests of the one test both.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "alexnet/model.h"
+#include "core/host_device.h"
+#include "core/philox.h"
+
+namespace alexnet {
+
+// A NaN stays one.
+template <class T>
+ALEXNET_HOST_DEVICE T Relu(T x) {
+  return x < 0 ? T(0) : x;
+}
+
+// dx = dy where y > 0, else 0.
+template <class T>
+ALEXNET_HOST_DEVICE T ReluGradient(T dy, T y) {
+  return y <= 0 ? T(0) : dy;
+}
+
+// Whether a later value of a window replaces the best so far: the first of
+// equals stays, a NaN beats everything.
+template <class T>
+ALEXNET_HOST_DEVICE bool WinsPooling(T candidate, T best) {
+  return candidate > best || candidate != candidate;
+}
+
+// x as ToTensor and Normalize make it of a byte.
+ALEXNET_HOST_DEVICE float Normalised(uint8_t byte, float mean, float std) {
+  return (static_cast<float>(byte) / 255.0F - mean) / std;
+}
+
+// Which mask of one image.
+struct DropoutMask {
+  double p = 0;
+  uint64_t seed = 0;
+  int64_t layer = 0;
+  int64_t sample = 0;
+  int64_t epoch = 0;
+};
+
+// Element `e` in C, H, W order.
+ALEXNET_HOST_DEVICE bool DropoutKeeps(const DropoutMask& mask, int64_t e) {
+  const Philox4 words =
+      Philox(DropoutCounter(e, mask.layer, mask.sample, mask.epoch), mask.seed);
+  return words[static_cast<size_t>(e % 4)] >= DropoutThreshold(mask.p);
+}
+
+// Local response normalisation at one pixel. x(c) and dy(c) give a channel's
+// value.
+template <class T>
+struct NormFormula {
+  NormFormula(const LocalResponseNormSpec& norm, int64_t all_channels)
+      : before(norm.size / 2),
+        after((norm.size - 1) / 2),
+        channels(all_channels),
+        k(static_cast<T>(norm.k)),
+        alpha(static_cast<T>(norm.alpha / static_cast<double>(norm.size))),
+        beta(static_cast<T>(norm.beta)),
+        factor(static_cast<T>(2 * norm.alpha * norm.beta /
+                              static_cast<double>(norm.size))) {}
+
+  // scale[c] = k + alpha/size · Σ x[c']²
+  template <class X>
+  ALEXNET_HOST_DEVICE T Scale(int64_t c, const X& x) const {
+    T sum = 0;
+    for (int64_t i = First(c - before); i <= Last(c + after); ++i) {
+      sum += x(i) * x(i);
+    }
+    return k + alpha * sum;
+  }
+
+  template <class X>
+  ALEXNET_HOST_DEVICE T Forward(int64_t c, const X& x) const {
+    return x(c) * std::pow(Scale(c, x), -beta);
+  }
+
+  // The channels d whose window holds c: a window reaches `before` down and
+  // `after` up, so d lies from c − after to c + before.
+  template <class X, class Dy>
+  ALEXNET_HOST_DEVICE T Backward(int64_t c, const X& x, const Dy& dy) const {
+    T sum = 0;
+    T own = 0;
+    for (int64_t d = First(c - after); d <= Last(c + before); ++d) {
+      const T scale = Scale(d, x);
+      const T power = std::pow(scale, -beta);
+      sum += dy(d) * x(d) * power / scale;
+      if (d == c) own = dy(d) * power;
+    }
+    return own - factor * x(c) * sum;
+  }
+
+  ALEXNET_HOST_DEVICE int64_t First(int64_t c) const { return c < 0 ? 0 : c; }
+  ALEXNET_HOST_DEVICE int64_t Last(int64_t c) const {
+    return c < channels ? c : channels - 1;
+  }
+
+  int64_t before;  // channels of the window below its own
+  int64_t after;   // and above
+  int64_t channels;
+  T k;
+  T alpha;
+  T beta;
+  T factor;
+};
+
+}  // namespace alexnet
