@@ -51,7 +51,7 @@ void AddRunOptions(CLI::App& app, RunOptions& options,
 std::string RecipeHelp() {
   std::string text = "Recipes:";
   for (const Recipe& recipe : Recipes()) {
-    text += fmt::format("\n  {:<10} {}", recipe.name, recipe.help);
+    text += fmt::format("\n  {:<10} {}", recipe.name, recipe.help());
   }
   return text;
 }

@@ -67,6 +67,19 @@ std::string ShapeText(Shape3 shape) {
   return fmt::format("[b,{}]", fmt::join(Dimensions(shape), ","));
 }
 
+// Empty where nothing is special.
+std::string RatesText(const RateSpec& rates) {
+  std::string text;
+  const auto add = [&](const char* what, double factor) {
+    if (factor != 1) text += fmt::format("; {} × {:g}", what, factor);
+  };
+  add("rate", rates.weight_lr);
+  add("decay", rates.weight_decay);
+  add("bias rate", rates.bias_lr);
+  add("bias decay", rates.bias_decay);
+  return text;
+}
+
 std::string Table(const ModelSpec& model, const std::vector<LayerInfo>& layers,
                   const Totals& totals) {
   constexpr auto kRow = "{:<15} {:<18} {:<15} {:>12} {:>15} {:>10}\n";
@@ -84,6 +97,13 @@ std::string Table(const ModelSpec& model, const std::vector<LayerInfo>& layers,
   text += fmt::format(kRow, "total", "", "", Thousands(totals.parameters),
                       Thousands(totals.macs),
                       Bytes(static_cast<double>(totals.activation_bytes)));
+  text += "\nInitial values:\n";
+  for (const ParameterInfo& parameter : Parameters(model)) {
+    if (parameter.bias) continue;
+    text += fmt::format("  {:<15} {}{}\n", model.layers[parameter.layer].name,
+                        Text(parameter.init),
+                        RatesText(model.layers[parameter.layer].rates));
+  }
   text += fmt::format(
       "\nMACs and memory (input and activations, float32) are for one image, "
       "forward.\nParameters take {}; to train them with Adam, {}.\n",
@@ -102,13 +122,17 @@ nlohmann::ordered_json AsJson(const ModelSpec& model,
   json["macs"] = totals.macs;
   json["parameter_bytes"] = totals.parameters * kBytesPerValue;
   json["activation_bytes"] = totals.activation_bytes;
-  for (const LayerInfo& layer : layers) {
-    json["layers"].push_back({{"name", layer.name},
-                              {"type", layer.type},
-                              {"output", Dimensions(layer.output)},
-                              {"parameters", layer.parameters},
-                              {"macs", layer.macs},
-                              {"activation_bytes", ActivationBytes(layer)}});
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const LayerInfo& layer = layers[i];
+    nlohmann::ordered_json entry = {
+        {"name", layer.name},
+        {"type", layer.type},
+        {"output", Dimensions(layer.output)},
+        {"parameters", layer.parameters},
+        {"macs", layer.macs},
+        {"activation_bytes", ActivationBytes(layer)}};
+    if (layer.parameters > 0) entry["init"] = Text(model.layers[i].init);
+    json["layers"].push_back(std::move(entry));
   }
   return json;
 }

@@ -36,6 +36,7 @@ constexpr std::array kVerbs = {
     Verb{"predict", "what is in these pictures?", AddPredict},
     Verb{"show", "a batch as the network sees it, as a picture", AddShow},
     Verb{"plot", "the loss curve of a run", AddPlot},
+    Verb{"recipe", "what a named set of options says", AddRecipe},
     Verb{"info", "a network layer by layer", AddInfo},
     Verb{"convert", "weight files from one format to the other", AddConvert},
     Verb{"bench", "how fast a step is on this machine", AddBench},

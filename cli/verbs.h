@@ -19,6 +19,7 @@ Action AddTrain(CLI::App& app);
 Action AddEval(CLI::App& app);
 Action AddPredict(CLI::App& app);
 Action AddShow(CLI::App& app);
+Action AddRecipe(CLI::App& app);
 Action AddPlot(CLI::App& app);
 Action AddInfo(CLI::App& app);
 Action AddConvert(CLI::App& app);

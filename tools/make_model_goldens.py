@@ -2,12 +2,16 @@
 # SPDX-License-Identifier: MIT
 """Writes PyTorch's numbers for the tests of models and engines.
 
-  make_model_goldens.py OUT_DIR [initial|ops|adam|loss|lenet5|note]...
+  make_model_goldens.py OUT_DIR [NAME]...
+
+NAME is initial, ops, optimizers, schedules, loss or a network; without it, all
+are made.
 
 Images, values and signs come from a hash, computed here and in
 tests/engine/golden.h alike, so that the files hold results only. Logits, loss
 and gradients are those of float64; the ten training losses are float32's, with
-one thread and with two.
+one thread and with two. Networks are written down here once more, from their
+references, and get PyTorch's default initialisation.
 """
 import json
 import pathlib
@@ -94,10 +98,124 @@ def lenet5():
     return net
 
 
+class CeilConv(nn.Conv2d):
+    """Rounds the output size up: the missing inputs are zeros."""
+
+    def forward(self, x):
+        right = -(x.shape[3] - self.kernel_size[1]) % self.stride[1]
+        bottom = -(x.shape[2] - self.kernel_size[0]) % self.stride[0]
+        return super().forward(F.pad(x, (0, right, 0, bottom)))
+
+
+class MapNorm(nn.Module):
+    """x / (k + alpha / size² * the sum of x² over size × size)^beta."""
+
+    def __init__(self, size, alpha, beta, k):
+        super().__init__()
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, x):
+        return map_norm(x, self.size, self.alpha, self.beta, self.k)
+
+
+def map_norm(x, size, alpha, beta, k):
+    mean = F.avg_pool2d(x * x, size, 1, size // 2, count_include_pad=True)
+    return x / (k + alpha * mean) ** beta
+
+
+def torchvision():
+    relu, pool = lambda: nn.ReLU(), lambda: nn.MaxPool2d(3, 2)
+    net = nn.Sequential()
+    net.add_module("features", nn.Sequential(
+        nn.Conv2d(3, 64, 11, 4, 2), relu(), pool(),
+        nn.Conv2d(64, 192, 5, 1, 2), relu(), pool(),
+        nn.Conv2d(192, 384, 3, 1, 1), relu(),
+        nn.Conv2d(384, 256, 3, 1, 1), relu(),
+        nn.Conv2d(256, 256, 3, 1, 1), relu(), pool()))
+    net.add_module("avgpool", nn.AdaptiveAvgPool2d((6, 6)))
+    net.add_module("flatten", nn.Flatten())
+    net.add_module("classifier", nn.Sequential(
+        nn.Dropout(), nn.Linear(256 * 6 * 6, 4096), relu(),
+        nn.Dropout(), nn.Linear(4096, 4096), relu(), nn.Linear(4096, 10)))
+    return net.eval()
+
+
+def cifar_small():
+    relu, pool = lambda: nn.ReLU(), lambda: nn.MaxPool2d(3, 2)
+    net = nn.Sequential()
+    net.add_module("features", nn.Sequential(
+        nn.Conv2d(3, 64, 5, 1, 2), relu(), pool(),
+        nn.Conv2d(64, 192, 5, 1, 2), relu(), pool(),
+        nn.Conv2d(192, 384, 3, 1, 1), relu(),
+        nn.Conv2d(384, 256, 3, 1, 1), relu(),
+        nn.Conv2d(256, 256, 3, 1, 1), relu(), pool()))
+    net.add_module("flatten", nn.Flatten())
+    net.add_module("classifier", nn.Sequential(
+        nn.Dropout(), nn.Linear(256 * 3 * 3, 1024), relu(),
+        nn.Dropout(), nn.Linear(1024, 1024), relu(), nn.Linear(1024, 10)))
+    return net.eval()
+
+
+def two_groups(first, after1, after2, after5):
+    """The networks of 2012, which differ in what follows conv1, 2 and 5."""
+    relu = lambda: nn.ReLU()
+    net = nn.Sequential()
+    parts = [("conv1", first), *after1,
+             ("conv2", nn.Conv2d(96, 256, 5, 1, 2, groups=2)), *after2,
+             ("conv3", nn.Conv2d(256, 384, 3, 1, 1)), ("relu3", relu()),
+             ("conv4", nn.Conv2d(384, 384, 3, 1, 1, groups=2)),
+             ("relu4", relu()),
+             ("conv5", nn.Conv2d(384, 256, 3, 1, 1, groups=2)), *after5,
+             ("flatten", nn.Flatten()), ("fc6", nn.Linear(9216, 4096)),
+             ("relu6", relu()), ("drop6", nn.Dropout()),
+             ("fc7", nn.Linear(4096, 4096)), ("relu7", relu()),
+             ("drop7", nn.Dropout()), ("fc8", nn.Linear(4096, 10))]
+    for name, module in parts:
+        net.add_module(name, module)
+    return net.eval()
+
+
+def stage(i, order, k):
+    make = {"relu": nn.ReLU, "pool": lambda: nn.MaxPool2d(3, 2),
+            "norm": lambda: nn.LocalResponseNorm(5, 1e-4, 0.75, k),
+            "cnorm": lambda: MapNorm(5, 1e-3, 0.75, 1.0)}
+    return [(f"{name}{i}", make[name]()) for name in order.split()]
+
+
+def alexnet2012():
+    order = "relu norm pool"
+    return two_groups(CeilConv(3, 96, 11, 4), stage(1, order, 2.0),
+                      stage(2, order, 2.0), stage(5, "relu pool", 2.0))
+
+
+def alexnet2012_source():
+    return two_groups(CeilConv(3, 96, 11, 4), stage(1, "norm pool relu", 2.0),
+                      stage(2, "relu norm cnorm pool", 2.0),
+                      stage(5, "pool relu", 2.0))
+
+
+def caffe_alexnet():
+    order = "relu norm pool"
+    return two_groups(nn.Conv2d(3, 96, 11, 4), stage(1, order, 1.0),
+                      stage(2, order, 1.0), stage(5, "relu pool", 1.0))
+
+
+def caffenet():
+    order = "relu pool norm"
+    return two_groups(nn.Conv2d(3, 96, 11, 4), stage(1, order, 1.0),
+                      stage(2, order, 1.0), stage(5, "relu pool", 1.0))
+
+
 # Network, image size, learning rate. At 1e-3 ten steps of few images through
 # the note's network are chaotic: PyTorch 1.13 and 2.13 then differ from one
 # another by 8e-5 (4 images) and 1.3e-3 (8 images); at 1e-4 by 7e-6.
-NETWORKS = {"note": (note, 227, 1e-4), "lenet5": (lenet5, 32, 1e-3)}
+NETWORKS = {"note": (note, 227, 1e-4), "lenet5": (lenet5, 32, 1e-3),
+            "cifar-small": (cifar_small, 32, 1e-4)}
+
+# Those of which a forward and a backward pass are enough.
+OTHERS = {"torchvision": (torchvision, 224), "alexnet2012": (alexnet2012, 224),
+          "alexnet2012-source": (alexnet2012_source, 224),
+          "caffe-alexnet": (caffe_alexnet, 227), "caffenet": (caffenet, 227)}
 
 
 def summary(tensor):
@@ -113,7 +231,8 @@ def summary(tensor):
 
 def make_initial():
     result = []
-    for arch, (make, _, _) in NETWORKS.items():
+    for arch in ("note", "lenet5", "torchvision"):
+        make = (NETWORKS | OTHERS)[arch][0]
         for seed in (0, 1, 42):
             torch.manual_seed(seed)
             parameters = []
@@ -148,17 +267,10 @@ def training_losses(arch, threads):
 
 
 def make_network(arch):
-    make, size, rate = NETWORKS[arch]
-    torch.manual_seed(0)
-    net = make().double()
-    x = network_input(images(0, 4, size)).double()
-    logits = net(x)
-    loss = F.cross_entropy(logits, torch.arange(4))
-    loss.backward()
-    result = {"arch": arch, "learning_rate": rate, "logits": logits.flatten().tolist(),
-              "loss": loss.item(),
-              "gradients": {name: summary(p.grad)
-                            for name, p in net.named_parameters()}}
+    result = forward_and_backward(arch, *(NETWORKS | OTHERS)[arch][:2])
+    if arch not in NETWORKS:
+        return result
+    result["learning_rate"] = NETWORKS[arch][2]
     one, two = training_losses(arch, 1), training_losses(arch, 2)
     spread = max(abs(a - b) / a for a, b in zip(one, two))
     print(f"{arch}: ten losses, PyTorch {torch.__version__} with 1 thread "
@@ -167,6 +279,34 @@ def make_network(arch):
     result["losses_2_threads"] = two
     result["losses_spread"] = spread
     return result
+
+
+def run_network(make, size, first, dtype):
+    torch.manual_seed(0)
+    net = make().to(dtype)
+    logits = net(network_input(images(first, 4, size)).to(dtype))
+    loss = F.cross_entropy(logits, torch.arange(first, first + 4) % 10)
+    loss.backward()
+    return logits, loss, {n: p.grad for n, p in net.named_parameters()}
+
+
+def forward_and_backward(arch, make, size):
+    """Of the first four images that are not at a kink: where a ReLU's input is
+    nearly 0, or two values of a pooling window nearly equal, float32 and
+    float64 take different sides, and their gradients differ by far more than
+    rounding."""
+    for first in range(0, 400, 4):
+        logits, loss, exact = run_network(make, size, first, torch.float64)
+        _, _, rounded = run_network(make, size, first, torch.float32)
+        worst = max(((rounded[n] - g).norm() / g.norm()).item()
+                    for n, g in exact.items())
+        print(f"{arch}: images from {first}: float32 is {worst:.1e} off",
+              flush=True)
+        if worst < 4e-6:
+            break
+    return {"arch": arch, "first_image": first,
+            "logits": logits.flatten().tolist(), "loss": loss.item(),
+            "gradients": {name: summary(g) for name, g in exact.items()}}
 
 
 def conv_case(name, x, k, kernel, stride=(1, 1), pad=(0, 0, 0, 0), groups=1,
@@ -203,12 +343,18 @@ OP_CASES = [
     lrn_case("lrn_strong", (6, 2, 3), 3, 2.0, 0.6, 0.5),
     lrn_case("lrn_even", (5, 2, 2), 4, 1.5, 0.75, 1.0),
     lrn_case("lrn_wide", (3, 2, 2), 9, 1.0, 0.5, 1.0),
+    {**lrn_case("map_norm", (2, 7, 6), 5, 1e-3, 0.75, 1.0),
+     "op": "MapResponseNorm"},
+    {**lrn_case("map_norm_strong", (3, 4, 5), 3, 9.0, 0.6, 0.5),
+     "op": "MapResponseNorm"},
 ]
 
 
 def run_op(case, x, parameters):
     if case["op"] == "Linear":
         return F.linear(x.flatten(1), *parameters)
+    if case["op"] == "MapResponseNorm":
+        return map_norm(x, case["size"], case["alpha"], case["beta"], case["k"])
     if case["op"] == "LocalResponseNorm":
         return F.local_response_norm(x, case["size"], case["alpha"],
                                      case["beta"], case["k"])
@@ -252,19 +398,78 @@ def make_ops():
     return {"cases": result}
 
 
-def make_adam():
-    runs = []
-    for decay in (0.0, 0.01):
-        w = values(20, (16,)).requires_grad_()
-        adam = torch.optim.Adam([w], lr=1e-3, weight_decay=decay)
-        for step in range(10):
-            w.grad = values(21 + step, (16,)) * 10.0 ** (step % 4 - 2)
-            adam.step()
-        state = adam.state[w]
-        runs.append({"weight_decay": decay, "w": w.tolist(),
-                     "m": state["exp_avg"].tolist(),
-                     "v": state["exp_avg_sq"].tolist()})
-    return {"runs": runs}
+def run_optimizer(name, make, clip=0.0):
+    """Ten steps; from the sixth on at a tenth of the rate."""
+    w = values(20, (16,)).requires_grad_()
+    optimizer = make([w])
+    norms = []
+    for step in range(10):
+        if step == 5:
+            optimizer.param_groups[0]["lr"] /= 10
+        w.grad = values(21 + step, (16,)) * 10.0 ** (step % 4 - 2)
+        if clip:
+            norms.append(nn.utils.clip_grad_norm_([w], clip).item())
+        optimizer.step()
+    state = optimizer.state[w]
+    run = {"name": name, "lr": optimizer.defaults["lr"], "clip": clip,
+           "norms": norms, "w": w.tolist()}
+    for key, stored in (("m", "exp_avg"), ("v", "exp_avg_sq"),
+                        ("m", "momentum_buffer")):
+        if stored in state:
+            run[key] = state[stored].tolist()
+    group = optimizer.param_groups[0]
+    run["weight_decay"] = group["weight_decay"]
+    run["momentum"] = group.get("momentum", 0.0)
+    run["nesterov"] = group.get("nesterov", False)
+    return run
+
+
+def make_optimizers():
+    optim = torch.optim
+    sgd = lambda **o: lambda p: optim.SGD(p, lr=1e-2, **o)
+    return {"runs": [
+        run_optimizer("adam", lambda p: optim.Adam(p, lr=1e-3)),
+        run_optimizer("adam",
+                      lambda p: optim.Adam(p, lr=1e-3, weight_decay=0.01)),
+        run_optimizer("adamw",
+                      lambda p: optim.AdamW(p, lr=1e-2, weight_decay=0.1)),
+        run_optimizer("sgd", sgd()),
+        run_optimizer("sgd", sgd(momentum=0.9, weight_decay=0.01)),
+        run_optimizer("sgd", sgd(momentum=0.9, weight_decay=0.01,
+                                 nesterov=True)),
+        run_optimizer("sgd", sgd(momentum=0.9), clip=0.5)]}
+
+
+def rates(make, steps, metrics=None):
+    """The rate of each step under a scheduler that is told after each."""
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1,
+                                momentum=0.9)
+    scheduler = make(optimizer)
+    result = []
+    for step in range(steps):
+        result.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step(*([metrics[step]] if metrics else []))
+    return result
+
+
+PLATEAU_LOSSES = [2.0, 1.5, 1.5, 1.5, 1.49, 1.4899, 1.5, 1.49, 1.2, 1.3, 1.25,
+                  1.21, 1.2, 1.1, 1.0, 1.0]
+
+
+def make_schedules():
+    lr = torch.optim.lr_scheduler
+    return {"steps": 40, "losses": PLATEAU_LOSSES,
+            "step": rates(lambda o: lr.StepLR(o, 12, 0.3), 40),
+            "multistep": rates(lambda o: lr.MultiStepLR(o, [10, 15, 32], 0.1),
+                               40),
+            "cosine": rates(lambda o: lr.CosineAnnealingLR(o, 40, 0.001), 40),
+            "onecycle": rates(lambda o: lr.OneCycleLR(
+                o, 0.1, total_steps=40, pct_start=0.25, div_factor=20,
+                final_div_factor=50, cycle_momentum=False), 40),
+            "poly": rates(lambda o: lr.PolynomialLR(o, 40, 2.0), 40),
+            "plateau": rates(lambda o: lr.ReduceLROnPlateau(
+                o, factor=0.5, patience=2), 16, PLATEAU_LOSSES)}
 
 
 def make_loss():
@@ -272,19 +477,24 @@ def make_loss():
     labels = [0, 6, 3, 1, 5]
     t = torch.softmax(values(41, (5, 7)).double() * 3, 1).float()
     result = {"labels": labels, "targets": t.flatten().tolist()}
-    for name, target in (("class", torch.tensor(labels)),
-                         ("probability", t.double())):
+    for name, target, smoothing in (
+            ("class", torch.tensor(labels), 0.0),
+            ("probability", t.double(), 0.0),
+            ("class_smoothed", torch.tensor(labels), 0.1),
+            ("probability_smoothed", t.double(), 0.3)):
         z.grad = None
-        loss = F.cross_entropy(z, target)
+        loss = F.cross_entropy(z, target, label_smoothing=smoothing)
         loss.backward()
         result[name] = {"loss": loss.item(),
                         "gradient": z.grad.flatten().tolist()}
     return result
 
 
-MAKERS = {"initial": make_initial, "ops": make_ops, "adam": make_adam,
-          "loss": make_loss, "lenet5": lambda: make_network("lenet5"),
-          "note": lambda: make_network("note")}
+MAKERS = {"initial": make_initial, "ops": make_ops,
+          "optimizers": make_optimizers, "schedules": make_schedules,
+          "loss": make_loss}
+for network in NETWORKS | OTHERS:
+    MAKERS[network] = lambda arch=network: make_network(arch)
 
 
 def main():

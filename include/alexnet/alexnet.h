@@ -7,5 +7,6 @@
 #include "alexnet/error.h"            // Error, UsageError
 #include "alexnet/input_transform.h"  // InputTransform
 #include "alexnet/model.h"            // ModelSpec, MakePreset
+#include "alexnet/schedule.h"         // ScheduleSpec
 #include "alexnet/train.h"            // Train, Evaluate
 #include "alexnet/weights.h"          // OpenWeights, SaveWeights

@@ -37,10 +37,26 @@ std::string_view Name(Device device);
 std::string_view Name(Precision precision);
 std::string_view Name(Algorithms algorithms);
 
-// PyTorch's Adam (weight decay added to the gradient, eps outside the root
-// and after bias correction). The learning rate comes with each step.
-struct AdamSpec {
-  double beta1 = 0.9;
+enum class OptimizerKind {
+  kSgd,       // PyTorch's SGD: v = μ·v + g, w −= lr·v
+  kCaffeSgd,  // the paper's and Caffe's: v = μ·v + lr·g, w −= v
+  kAdam,      // PyTorch's: eps outside the root and after bias correction
+  kAdamW,     // the same, with weights that shrink by lr·decay beside it
+};
+
+// "sgd", "caffe-sgd", "adam", "adamw"; UsageError otherwise.
+OptimizerKind ParseOptimizer(std::string_view name);
+std::string_view Name(OptimizerKind kind);
+
+// Weight decay is added to the gradient (L2), except AdamW's. The two forms of
+// SGD differ once the learning rate changes: Caffe's velocity has the rates in
+// it with which its gradients came. The learning rate comes with each step;
+// each parameter's multipliers are in ParameterInfo.
+struct OptimizerSpec {
+  OptimizerKind kind = OptimizerKind::kAdam;
+  double momentum = 0.9;  // of SGD
+  bool nesterov = false;
+  double beta1 = 0.9;  // of Adam
   double beta2 = 0.999;
   double eps = 1e-8;
   double weight_decay = 0;
@@ -54,7 +70,15 @@ struct EngineSpec {
   int64_t slice_size = 0;  // images worked on at once; 0: the engine decides
   bool training = true;    // false: no gradients, no optimizer state
   Precision precision = Precision::kFloat32;
-  AdamSpec optimizer;
+  OptimizerSpec optimizer = {};
+  // The target of the loss is (1 − ε)·label + ε/classes, as in PyTorch.
+  double label_smoothing = 0;
+  // Longest the gradient of all parameters may be; longer ones are scaled, as
+  // by PyTorch's clip_grad_norm_. 0: no limit.
+  double clip_norm = 0;
+  // Of the running average of the weights: a = d·a + (1−d)·w after each step,
+  // with d = min(average_decay, (1+t)/(10+t)) in step t. 0: none is kept.
+  double average_decay = 0;
   Device device = Device::kAuto;
   Algorithms algorithms = Algorithms::kFast;
   int threads = 0;          // 0: all cores this process may use
@@ -101,7 +125,7 @@ struct Batch {
 };
 
 struct StepParams {
-  int64_t step = 1;  // updates so far + 1: Adam's t
+  int64_t step = 1;  // updates so far + 1: the optimizer's t
   int64_t epoch = 0;
   double learning_rate = 1e-3;
 };
@@ -134,6 +158,7 @@ struct StepResult {
   double loss = 0;  // mean over the batch's images
   int64_t images = 0;
   int64_t correct = 0;  // top-1 (with probabilities: of the likeliest class)
+  double gradient_norm = 0;  // before clipping; 0 unless clip_norm is set
   std::optional<NonFinite> non_finite;  // if set, no parameter was touched
   StepTimes times;
 };
@@ -143,7 +168,17 @@ struct Ticket {
 };
 
 // What a value is kept for each parameter.
-enum class State { kParameter, kGradient, kAdamM, kAdamV };
+enum class State {
+  kParameter,
+  kGradient,
+  kFirstMoment,   // Adam's m, SGD's velocity
+  kSecondMoment,  // Adam's v
+  kAverage,       // of the weights over the steps
+};
+
+// What a training run has to keep besides the parameters: moments as the
+// optimizer has them, and the average if there is one.
+std::vector<State> TrainingStates(const EngineSpec& spec);
 
 struct MemoryUse {
   std::string purpose;  // "parameters", "activations", …
@@ -181,8 +216,10 @@ class Engine {
   virtual void Preprocess(const Batch& batch, std::span<float> input) = 0;
 
   // Values by parameter name, float32 in PyTorch's layout. kGradient is that
-  // of the last TrainStep and can only be read; a step count goes with
-  // StepParams. Throws UsageError for an unknown name or a wrong size.
+  // of the last TrainStep and can only be read (zero for a frozen parameter);
+  // a step count goes with StepParams. Frozen parameters have no moments:
+  // theirs read as zero and writing them does nothing. Throws UsageError for
+  // an unknown name, a wrong size or a state that this engine does not keep.
   virtual void Read(State state, std::string_view parameter,
                     std::span<float> values) const = 0;
   virtual void Write(State state, std::string_view parameter,
@@ -215,5 +252,12 @@ std::unique_ptr<Engine> MakeEngine(const EngineSpec& spec);
 
 // Writes InitialParameters(model, seed) into the engine.
 void Initialize(Engine& engine, uint64_t seed);
+
+// Lets the average, if there is one, begin with the parameters.
+void BeginAverage(Engine& engine);
+
+// Exchanges the parameters and their average, for an evaluation of the latter;
+// a second call changes them back. Nothing without an average.
+void SwapAverage(Engine& engine);
 
 }  // namespace alexnet

@@ -70,6 +70,17 @@ struct LocalResponseNormSpec {
   double k = 1.0;
 };
 
+// The same over a square of neighbours within one channel, as in
+// Krizhevsky's 2012 source: y = x / (k + alpha/size² · Σ x'²)^beta, with x'
+// from row p − size/2 to p + (size−1)/2 and as many columns, zeros outside.
+// Size 1 or any other odd number.
+struct MapResponseNormSpec {
+  int64_t size = 5;
+  double alpha = 1e-3;
+  double beta = 0.75;
+  double k = 1.0;
+};
+
 // Largest value of each window; the first in index order wins a tie, and a
 // NaN wins over everything (PyTorch). In ceil mode the last window must still
 // begin inside the input or its leading padding.
@@ -95,13 +106,39 @@ struct LinearSpec {
   int64_t out_features = 0;
 };
 
-using LayerOp =
-    std::variant<Conv2dSpec, ReluSpec, LocalResponseNormSpec, MaxPool2dSpec,
-                 FlattenSpec, DropoutSpec, LinearSpec>;
+using LayerOp = std::variant<Conv2dSpec, ReluSpec, LocalResponseNormSpec,
+                             MapResponseNormSpec, MaxPool2dSpec, FlattenSpec,
+                             DropoutSpec, LinearSpec>;
+
+// How a layer's parameters begin.
+enum class InitKind {
+  kTorch,   // PyTorch's default: U(−1/√fan_in, 1/√fan_in), biases too
+  kNormal,  // weights N(0, std), biases constant
+  kHe,      // weights N(0, √(2/fan_in)), biases constant
+};
+struct InitSpec {
+  InitKind kind = InitKind::kTorch;
+  double std = 0;   // of kNormal
+  double bias = 0;  // of kNormal and kHe
+  bool operator==(const InitSpec&) const = default;
+};
+
+// What the learning rate and the weight decay are multiplied by for a layer's
+// parameters: lr_mult and decay_mult of Caffe.
+struct RateSpec {
+  double weight_lr = 1;
+  double bias_lr = 1;
+  double weight_decay = 1;
+  double bias_decay = 1;
+  bool operator==(const RateSpec&) const = default;
+};
 
 struct LayerSpec {
   std::string name;  // PyTorch's module path, "features.0"
   LayerOp op;
+  InitSpec init = {};
+  RateSpec rates = {};
+  bool frozen = false;  // its parameters are not trained
 };
 
 struct ModelSpec {
@@ -118,6 +155,10 @@ struct ParameterInfo {
   size_t layer = 0;    // index into ModelSpec::layers
   bool bias = false;   // else weight
   int64_t fan_in = 0;  // inputs per output: C/groups·R·S, or in_features
+  InitSpec init = {};
+  double lr_multiplier = 1;
+  double decay_multiplier = 1;
+  bool frozen = false;
 };
 
 struct LayerInfo {
@@ -153,10 +194,22 @@ std::vector<std::string> PresetNames();
 // Throws UsageError with the known names when `arch` is none of them.
 ModelSpec MakePreset(std::string_view arch, const PresetOptions& options = {});
 
-// The weights that PyTorch's default initialisation gives after
-// torch.manual_seed(seed), bit for bit: kaiming_uniform(a=√5), which is
-// U(−1/√fan_in, 1/√fan_in), for weights and biases alike. `sink` receives the
-// parameters one after the other, in the order of Parameters(model).
+// Gives every layer with parameters this way to begin.
+void SetInit(ModelSpec& model, const InitSpec& init);
+
+// Freezes the layers of these names and those below them: "features" means
+// features.0, features.3, … UsageError for a name that no layer has.
+void Freeze(ModelSpec& model, std::span<const std::string> names);
+
+// "U(±1/√fan_in)", "N(0, 0.01), bias 1", "N(0, √(2/fan_in)), bias 0".
+std::string Text(const InitSpec& init);
+
+// The parameters that training begins with. Layers of InitKind::kTorch get the
+// weights of PyTorch's default initialisation after torch.manual_seed(seed),
+// bit for bit: kaiming_uniform(a=√5), which is U(−1/√fan_in, 1/√fan_in), for
+// weights and biases alike. Normal values are functions of seed, parameter and
+// element. `sink` receives the parameters one after the other, in the order of
+// Parameters(model).
 void InitialParameters(const ModelSpec& model, uint64_t seed,
                        const std::function<void(const ParameterInfo&,
                                                 std::span<const float>)>& sink);

@@ -14,17 +14,33 @@
 #include "alexnet/dataset.h"
 #include "alexnet/engine.h"
 #include "alexnet/error.h"
+#include "alexnet/schedule.h"
 
 namespace alexnet {
 
 struct TrainOptions {
   int64_t epochs = 2;
-  double learning_rate = 1e-3;
+  double learning_rate = 1e-3;  // the highest
+  ScheduleSpec schedule = {};
   bool shuffle = false;
-  uint64_t seed = 0;             // of the shuffling
-  int64_t max_steps = 0;         // 0: no limit beyond the epochs
+  uint64_t seed = 0;      // of the shuffling
+  int64_t max_steps = 0;  // 0: no limit beyond the epochs
+  // Ends after the step in which so many seconds of training, all sessions
+  // together, are over. 0: no limit. The schedule does not know of it.
+  double time_budget = 0;
+  // Ends when the validation has not become better for so many epochs. 0:
+  // never.
+  int64_t early_stop = 0;
   int64_t checkpoint_every = 0;  // steps; 0: only at the end of each epoch
   int64_t loader_threads = 1;
+};
+
+// The best validation so far: by accuracy, then by loss.
+struct BestEpoch {
+  int64_t epoch = -1;  // −1: none yet
+  double accuracy = 0;
+  double loss = 0;
+  bool operator==(const BestEpoch&) const = default;
 };
 
 // Where a run stands. Sums are those of the current epoch.
@@ -35,6 +51,9 @@ struct TrainPosition {
   double loss_sum = 0;   // loss · images
   int64_t correct = 0;
   int64_t images = 0;
+  PlateauState plateau = {};
+  BestEpoch best = {};
+  double seconds = 0;  // spent on steps, if there is a budget
 };
 
 // After each step.
@@ -79,6 +98,9 @@ struct TrainHooks {
   // Called where a checkpoint is due: every checkpoint_every steps, at the end
   // of each epoch, and when the run ends for whatever reason but an error.
   std::function<void(const TrainPosition&)> on_checkpoint;
+  // Called when a validation was the best so far. The engine's parameters are
+  // then the weights that were validated: their average, if one is kept.
+  std::function<void()> on_best;
   // Something that the person at the terminal should know, with the cure.
   std::function<void(const std::string&)> on_warning;
   // Asked after every step; the run then ends with a checkpoint.
@@ -94,8 +116,9 @@ class NonFiniteError : public Error {
   using Error::Error;
 };
 
-// Trains from `start` to the end of the epochs or of max_steps. `position` is
-// kept up to date. `validation` may be null.
+// Trains from `position`, which is kept up to date, to the end of the epochs,
+// of max_steps or of the time budget, or until early_stop. `validation` may be
+// null; it is made with the weights' average if the engine keeps one.
 TrainEnd Train(Engine& engine, const Dataset& training,
                const Dataset* validation, const TrainOptions& options,
                TrainPosition& position, const TrainHooks& hooks = {});

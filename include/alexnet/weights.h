@@ -79,4 +79,11 @@ std::unique_ptr<TensorSource> ParametersOf(const Engine& engine);
 void LoadParameters(Engine& engine, const TensorSource& tensors,
                     const std::string& file_name);
 
+// Fills the engine from the file of a model that was trained for something
+// else. The parameters of the last layer may have another shape: they stay as
+// they are. Everything else as in LoadParameters. Returns what was kept.
+std::vector<std::string> LoadPretrained(Engine& engine,
+                                        const TensorSource& tensors,
+                                        const std::string& file_name);
+
 }  // namespace alexnet

@@ -20,16 +20,40 @@ void Require(bool condition, const Parts&... message) {
   if (!condition) throw UsageError(Concat(message...));
 }
 
-void CheckOptimizer(const AdamSpec& adam) {
-  for (const double beta : {adam.beta1, adam.beta2}) {
-    Require(beta >= 0 && beta < 1, "Adam's betas must be in [0, 1), one is ",
-            beta);
+void CheckOptimizer(const OptimizerSpec& optimizer) {
+  for (const double decay :
+       {optimizer.beta1, optimizer.beta2, optimizer.momentum}) {
+    Require(decay >= 0 && decay < 1,
+            "momentum and betas must be in [0, 1), one is ", decay);
   }
   // Zero would make 0/0 of a parameter whose gradient has always been zero.
-  Require(adam.eps > 0 && std::isfinite(adam.eps),
-          "Adam's eps must be above 0, is ", adam.eps);
-  Require(adam.weight_decay >= 0 && std::isfinite(adam.weight_decay),
-          "weight decay must be 0 or more, is ", adam.weight_decay);
+  Require(optimizer.eps > 0 && std::isfinite(optimizer.eps),
+          "Adam's eps must be above 0, is ", optimizer.eps);
+  Require(optimizer.weight_decay >= 0 && std::isfinite(optimizer.weight_decay),
+          "weight decay must be 0 or more, is ", optimizer.weight_decay);
+}
+
+void CheckTraining(const EngineSpec& spec) {
+  CheckOptimizer(spec.optimizer);
+  Require(spec.label_smoothing >= 0 && spec.label_smoothing < 1,
+          "label smoothing must be in [0, 1), is ", spec.label_smoothing);
+  Require(spec.clip_norm >= 0 && std::isfinite(spec.clip_norm),
+          "the limit of the gradient's norm must be 0 (none) or more, is ",
+          spec.clip_norm);
+  Require(spec.average_decay >= 0 && spec.average_decay < 1,
+          "the decay of the average must be in [0, 1), is ",
+          spec.average_decay);
+  if (!spec.training) return;
+  bool any = false;
+  for (const ParameterInfo& info : Parameters(spec.model)) {
+    any = any || !info.frozen;
+    const double lr = info.lr_multiplier;
+    const double decay = info.decay_multiplier;
+    Require(lr >= 0 && std::isfinite(lr) && decay >= 0 && std::isfinite(decay),
+            info.name, ": multipliers must be 0 or more, are ", lr, " and ",
+            decay);
+  }
+  Require(any, "a network without parameters to train cannot be trained");
 }
 
 void CheckViewShape(const EngineSpec& spec, const ImageView& images) {
@@ -67,8 +91,6 @@ void CheckProbabilities(const Batch& batch, size_t image,
 
 void CheckEngineSpec(const EngineSpec& spec) {
   InferLayers(spec.model);
-  Require(!spec.training || ParameterCount(spec.model) > 0,
-          "a network without parameters cannot be trained");
   constexpr int64_t kMax = std::numeric_limits<int32_t>::max();
   Require(spec.batch_size >= 1 && spec.batch_size <= kMax,
           "batch size must be at least 1, is ", spec.batch_size);
@@ -93,7 +115,7 @@ void CheckEngineSpec(const EngineSpec& spec) {
     Require(std::isfinite(mean) && std::isfinite(std) && std > 0, "channel ", c,
             ": mean must be finite and std above 0, are ", mean, " and ", std);
   }
-  CheckOptimizer(spec.optimizer);
+  CheckTraining(spec);
 }
 
 void CheckStep(const StepParams& step) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Devices, precisions and algorithms as words.
+// Devices, precisions, algorithms and optimizers as words.
 #include "alexnet/engine.h"
 #include "alexnet/error.h"
 
@@ -23,6 +23,12 @@ constexpr Named<Precision> kPrecisions[] = {{Precision::kFloat32, "fp32"},
 
 constexpr Named<Algorithms> kAlgorithms[] = {{Algorithms::kFast, "fast"},
                                              {Algorithms::kExact, "exact"}};
+
+constexpr Named<OptimizerKind> kOptimizers[] = {
+    {OptimizerKind::kSgd, "sgd"},
+    {OptimizerKind::kCaffeSgd, "caffe-sgd"},
+    {OptimizerKind::kAdam, "adam"},
+    {OptimizerKind::kAdamW, "adamw"}};
 
 template <class T, size_t n>
 T Parse(const Named<T> (&table)[n], const char* what, std::string_view name) {
@@ -54,6 +60,10 @@ Precision ParsePrecision(std::string_view name) {
 Algorithms ParseAlgorithms(std::string_view name) {
   return Parse(kAlgorithms, "choice of algorithms", name);
 }
+OptimizerKind ParseOptimizer(std::string_view name) {
+  return Parse(kOptimizers, "optimizer", name);
+}
+std::string_view Name(OptimizerKind kind) { return Find(kOptimizers, kind); }
 std::string_view Name(Device device) { return Find(kDevices, device); }
 std::string_view Name(Precision precision) {
   return Find(kPrecisions, precision);

@@ -34,42 +34,52 @@ ALEXNET_HOST_DEVICE double LogSumExp(std::span<const T> logits) {
   return top + std::log(sum);
 }
 
-// loss = log Σ exp(z) − z[label];  gradient = scale·(softmax(z) − onehot).
-// `gradient` may be empty, when it is not wanted. Sums are double.
-template <class G, class T>
-ALEXNET_HOST_DEVICE double SoftmaxCrossEntropy(std::span<G> gradient,
-                                               std::span<const T> logits,
-                                               int32_t label, double scale) {
-  const double log_sum = LogSumExp(logits);
-  const auto target = static_cast<size_t>(label);
-  for (size_t c = 0; c < gradient.size(); ++c) {
-    const double softmax = std::exp(static_cast<double>(logits[c]) - log_sum);
-    gradient[c] = static_cast<G>(scale * (softmax - (c == target ? 1 : 0)));
-  }
-  return log_sum - static_cast<double>(logits[target]);
-}
-
-// loss = Σ t·(log Σ exp(z) − z);  gradient = scale·(Σt·softmax(z) − t).
-template <class G, class T>
-ALEXNET_HOST_DEVICE double SoftmaxCrossEntropy(std::span<G> gradient,
-                                               std::span<const T> logits,
-                                               std::span<const float> target,
-                                               double scale) {
+// loss = Σ t·(log Σ exp(z) − z);  gradient = scale·(Σt·softmax(z) − t), where
+// target(c) gives t. `gradient` may be empty, when it is not wanted. Sums are
+// double.
+template <class G, class T, class Target>
+ALEXNET_HOST_DEVICE double CrossEntropy(std::span<G> gradient,
+                                        std::span<const T> logits,
+                                        const Target& target, double scale) {
   const double log_sum = LogSumExp(logits);
   double loss = 0;
   double total = 0;
   for (size_t c = 0; c < logits.size(); ++c) {
-    const auto t = static_cast<double>(target[c]);
+    const double t = target(c);
     total += t;
     // A class without weight adds nothing, whatever its logit.
     if (t != 0) loss += t * (log_sum - static_cast<double>(logits[c]));
   }
   for (size_t c = 0; c < gradient.size(); ++c) {
     const double softmax = std::exp(static_cast<double>(logits[c]) - log_sum);
-    gradient[c] = static_cast<G>(
-        scale * (total * softmax - static_cast<double>(target[c])));
+    gradient[c] = static_cast<G>(scale * (total * softmax - target(c)));
   }
   return loss;
+}
+
+// t = 1 for the label, else 0; smoothed, (1 − ε)·t + ε/classes.
+template <class G, class T>
+ALEXNET_HOST_DEVICE double SoftmaxCrossEntropy(std::span<G> gradient,
+                                               std::span<const T> logits,
+                                               int32_t label, double scale,
+                                               double smoothing = 0) {
+  const auto truth = static_cast<size_t>(label);
+  const double share = smoothing / static_cast<double>(logits.size());
+  const auto target = [&](size_t c) {
+    return c == truth ? 1 - smoothing + share : share;
+  };
+  return CrossEntropy(gradient, logits, target, scale);
+}
+
+template <class G, class T>
+ALEXNET_HOST_DEVICE double SoftmaxCrossEntropy(
+    std::span<G> gradient, std::span<const T> logits,
+    std::span<const float> probabilities, double scale, double smoothing = 0) {
+  const double share = smoothing / static_cast<double>(logits.size());
+  const auto target = [&](size_t c) {
+    return (1 - smoothing) * static_cast<double>(probabilities[c]) + share;
+  };
+  return CrossEntropy(gradient, logits, target, scale);
 }
 
 }  // namespace alexnet

@@ -59,4 +59,41 @@ void Initialize(Engine& engine, uint64_t seed) {
       });
 }
 
+std::vector<State> TrainingStates(const EngineSpec& spec) {
+  std::vector<State> states = {State::kFirstMoment};
+  const OptimizerKind kind = spec.optimizer.kind;
+  if (kind == OptimizerKind::kAdam || kind == OptimizerKind::kAdamW) {
+    states.push_back(State::kSecondMoment);
+  }
+  if (spec.average_decay > 0) states.push_back(State::kAverage);
+  return states;
+}
+
+void BeginAverage(Engine& engine) {
+  if (engine.spec().average_decay == 0) return;
+  std::vector<float> values;
+  for (const ParameterInfo& info : Parameters(engine.spec().model)) {
+    values.resize(static_cast<size_t>(info.elements));
+    engine.Read(State::kParameter, info.name, values);
+    engine.Write(State::kAverage, info.name, values);
+  }
+}
+
+// Through canonical values, so that every engine can do it: the order of a
+// layout changes, not a bit.
+void SwapAverage(Engine& engine) {
+  if (engine.spec().average_decay == 0) return;
+  std::vector<float> values;
+  std::vector<float> average;
+  for (const ParameterInfo& info : Parameters(engine.spec().model)) {
+    if (info.frozen) continue;
+    values.resize(static_cast<size_t>(info.elements));
+    average.resize(values.size());
+    engine.Read(State::kParameter, info.name, values);
+    engine.Read(State::kAverage, info.name, average);
+    engine.Write(State::kParameter, info.name, average);
+    engine.Write(State::kAverage, info.name, values);
+  }
+}
+
 }  // namespace alexnet

@@ -115,6 +115,29 @@ std::vector<std::string> Differences(
   throw Error(message);
 }
 
+// Writes the `wanted` parameters; the file has those, the `ignored` ones and
+// nothing else.
+void Load(Engine& engine, const TensorSource& tensors,
+          const std::vector<ParameterInfo>& wanted,
+          const std::vector<std::string>& ignored,
+          const std::string& file_name) {
+  TensorsByName by_name;
+  for (size_t i = 0; i < tensors.tensors().size(); ++i) {
+    by_name[tensors.tensors()[i].name] = i;
+  }
+  for (const std::string& name : ignored) by_name.erase(name);
+  const auto differences = Differences(wanted, tensors, by_name);
+  if (!differences.empty()) {
+    ThrowDifferences(file_name, engine.spec().model.arch, differences);
+  }
+  std::vector<float> values;
+  for (const ParameterInfo& parameter : wanted) {
+    values.resize(static_cast<size_t>(parameter.elements));
+    tensors.Read(by_name.at(parameter.name), values);
+    engine.Write(State::kParameter, parameter.name, values);
+  }
+}
+
 std::string FirstBytes(const std::filesystem::path& path) {
   const InputFile file(path);
   // As far as the mark of a tar archive.
@@ -183,22 +206,33 @@ std::unique_ptr<TensorSource> ParametersOf(const Engine& engine) {
 
 void LoadParameters(Engine& engine, const TensorSource& tensors,
                     const std::string& file_name) {
-  const ModelSpec& model = engine.spec().model;
-  const auto parameters = Parameters(model);
-  TensorsByName by_name;
-  for (size_t i = 0; i < tensors.tensors().size(); ++i) {
-    by_name[tensors.tensors()[i].name] = i;
+  Load(engine, tensors, Parameters(engine.spec().model), {}, file_name);
+}
+
+std::vector<std::string> LoadPretrained(Engine& engine,
+                                        const TensorSource& tensors,
+                                        const std::string& file_name) {
+  std::vector<ParameterInfo> wanted = Parameters(engine.spec().model);
+  const size_t head = wanted.back().layer;
+  std::vector<std::string> kept;
+  for (const ParameterInfo& parameter : wanted) {
+    if (parameter.layer != head) continue;
+    for (const TensorInfo& tensor : tensors.tensors()) {
+      if (tensor.name == parameter.name && tensor.shape != parameter.shape) {
+        kept.push_back(parameter.name);
+      }
+    }
   }
-  const auto differences = Differences(parameters, tensors, by_name);
-  if (!differences.empty()) {
-    ThrowDifferences(file_name, model.arch, differences);
+  // Weight and bias belong together.
+  if (!kept.empty()) {
+    kept.clear();
+    for (const ParameterInfo& parameter : wanted) {
+      if (parameter.layer == head) kept.push_back(parameter.name);
+    }
+    std::erase_if(wanted, [&](const auto& p) { return p.layer == head; });
   }
-  std::vector<float> values;
-  for (const ParameterInfo& parameter : parameters) {
-    values.resize(static_cast<size_t>(parameter.elements));
-    tensors.Read(by_name.at(parameter.name), values);
-    engine.Write(State::kParameter, parameter.name, values);
-  }
+  Load(engine, tensors, wanted, kept, file_name);
+  return kept;
 }
 
 }  // namespace alexnet

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-// PyTorch's default initialisation of Conv2d and Linear.
+// PyTorch's default initialisation of Conv2d and Linear, and normal values.
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include "alexnet/model.h"
+#include "core/philox.h"
 #include "core/torch_random.h"
 
 namespace alexnet {
@@ -19,6 +21,36 @@ double Bound(const ParameterInfo& parameter) {
   return std::sqrt(3.0) * (gain / root);
 }
 
+// Where a dropout mask has its epoch; no epoch is that large.
+constexpr uint32_t kInitCounter = 0xFFFF'FFFF;
+
+// In (0, 1).
+double Unit(uint32_t word) { return (word + 0.5) * 0x1p-32; }
+
+// Box and Muller: two of Philox's words become two normal values.
+void Normal(uint64_t seed, size_t parameter, double std,
+            std::span<float> values) {
+  for (size_t i = 0; i < values.size(); i += 4) {
+    const Philox4 words =
+        Philox({static_cast<uint32_t>(i / 4), static_cast<uint32_t>(parameter),
+                0, kInitCounter},
+               seed);
+    for (size_t j = 0; j < std::min<size_t>(4, values.size() - i); ++j) {
+      const size_t pair = j / 2 * 2;
+      const double radius = std * std::sqrt(-2 * std::log(Unit(words[pair])));
+      const double angle = 2 * std::numbers::pi * Unit(words[pair + 1]);
+      values[i + j] = static_cast<float>(
+          radius * (j % 2 == 0 ? std::cos(angle) : std::sin(angle)));
+    }
+  }
+}
+
+double NormalStd(const ParameterInfo& parameter) {
+  return parameter.init.kind == InitKind::kNormal
+             ? parameter.init.std
+             : std::sqrt(2 / static_cast<double>(parameter.fan_in));
+}
+
 }  // namespace
 
 void InitialParameters(
@@ -28,10 +60,18 @@ void InitialParameters(
   const std::vector<ParameterInfo> parameters = Parameters(model);
   TorchRandom random(seed);
   std::vector<float> values;
-  for (const ParameterInfo& parameter : parameters) {
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const ParameterInfo& parameter = parameters[i];
     values.resize(static_cast<size_t>(parameter.elements));
-    const auto bound = static_cast<float>(Bound(parameter));
-    random.Uniform(-bound, bound, values);
+    if (parameter.init.kind == InitKind::kTorch) {
+      const auto bound = static_cast<float>(Bound(parameter));
+      random.Uniform(-bound, bound, values);
+    } else if (parameter.bias) {
+      std::fill(values.begin(), values.end(),
+                static_cast<float>(parameter.init.bias));
+    } else {
+      Normal(seed, i, NormalStd(parameter), values);
+    }
     sink(parameter, values);
   }
 }

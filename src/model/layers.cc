@@ -122,16 +122,10 @@ class Inference {
 
   void operator()(const ReluSpec&) { info_.output = info_.input; }
 
-  void operator()(const LocalResponseNormSpec& norm) {
-    CheckPositive(info_.name, "size", norm.size);
-    if (!std::isfinite(norm.alpha) || norm.alpha < 0 ||
-        !std::isfinite(norm.beta) || norm.beta < 0 || !std::isfinite(norm.k) ||
-        norm.k <= 0) {
-      Fail(info_.name,
-           Concat("alpha and beta must be 0 or more and k above 0, are ",
-                  norm.alpha, ", ", norm.beta, ", ", norm.k));
-    }
-    info_.output = info_.input;
+  void operator()(const LocalResponseNormSpec& norm) { Norm(norm); }
+  void operator()(const MapResponseNormSpec& norm) {
+    if (norm.size % 2 == 0) Fail(info_.name, "size must be odd");
+    Norm(norm);
   }
 
   void operator()(const MaxPool2dSpec& pool) {
@@ -172,6 +166,19 @@ class Inference {
   }
 
  private:
+  template <class NormSpec>
+  void Norm(const NormSpec& norm) {
+    CheckPositive(info_.name, "size", norm.size);
+    if (!std::isfinite(norm.alpha) || norm.alpha < 0 ||
+        !std::isfinite(norm.beta) || norm.beta < 0 || !std::isfinite(norm.k) ||
+        norm.k <= 0) {
+      Fail(info_.name,
+           Concat("alpha and beta must be 0 or more and k above 0, are ",
+                  norm.alpha, ", ", norm.beta, ", ", norm.k));
+    }
+    info_.output = info_.input;
+  }
+
   LayerInfo& info_;
 };
 
@@ -180,6 +187,9 @@ struct TypeNames {
   std::string_view operator()(const ReluSpec&) const { return "ReLU"; }
   std::string_view operator()(const LocalResponseNormSpec&) const {
     return "LocalResponseNorm";
+  }
+  std::string_view operator()(const MapResponseNormSpec&) const {
+    return "MapResponseNorm";
   }
   std::string_view operator()(const MaxPool2dSpec&) const {
     return "MaxPool2d";

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The table of a network's parameters.
+#include "alexnet/error.h"
 #include "alexnet/model.h"
 
 namespace alexnet {
@@ -8,9 +9,9 @@ namespace {
 // Adds the weight and the bias of one layer that has any.
 class ParameterLister {
  public:
-  ParameterLister(const std::string& name, size_t layer,
+  ParameterLister(const LayerSpec& spec, size_t layer,
                   std::vector<ParameterInfo>& list)
-      : name_(name), layer_(layer), list_(list) {}
+      : spec_(spec), layer_(layer), list_(list) {}
 
   void operator()(const Conv2dSpec& conv) {
     const int64_t channels = conv.in_channels / conv.groups;
@@ -27,24 +28,38 @@ class ParameterLister {
     const int64_t outputs = weight_shape[0];
     int64_t fan_in = 1;
     for (size_t i = 1; i < weight_shape.size(); ++i) fan_in *= weight_shape[i];
-    list_.push_back({.name = name_ + ".weight",
+    const RateSpec& rates = spec_.rates;
+    list_.push_back({.name = spec_.name + ".weight",
                      .shape = std::move(weight_shape),
                      .elements = outputs * fan_in,
                      .layer = layer_,
                      .bias = false,
-                     .fan_in = fan_in});
-    list_.push_back({.name = name_ + ".bias",
+                     .fan_in = fan_in,
+                     .init = spec_.init,
+                     .lr_multiplier = rates.weight_lr,
+                     .decay_multiplier = rates.weight_decay,
+                     .frozen = spec_.frozen});
+    list_.push_back({.name = spec_.name + ".bias",
                      .shape = {outputs},
                      .elements = outputs,
                      .layer = layer_,
                      .bias = true,
-                     .fan_in = fan_in});
+                     .fan_in = fan_in,
+                     .init = spec_.init,
+                     .lr_multiplier = rates.bias_lr,
+                     .decay_multiplier = rates.bias_decay,
+                     .frozen = spec_.frozen});
   }
 
-  const std::string& name_;
+  const LayerSpec& spec_;
   size_t layer_;
   std::vector<ParameterInfo>& list_;
 };
+
+bool HasParameters(const LayerOp& op) {
+  return std::holds_alternative<Conv2dSpec>(op) ||
+         std::holds_alternative<LinearSpec>(op);
+}
 
 }  // namespace
 
@@ -52,8 +67,7 @@ std::vector<ParameterInfo> Parameters(const ModelSpec& model) {
   InferLayers(model);  // throws unless the specs make sense
   std::vector<ParameterInfo> list;
   for (size_t i = 0; i < model.layers.size(); ++i) {
-    std::visit(ParameterLister(model.layers[i].name, i, list),
-               model.layers[i].op);
+    std::visit(ParameterLister(model.layers[i], i, list), model.layers[i].op);
   }
   return list;
 }
@@ -62,6 +76,39 @@ int64_t ParameterCount(const ModelSpec& model) {
   int64_t count = 0;
   for (const LayerInfo& layer : InferLayers(model)) count += layer.parameters;
   return count;
+}
+
+void SetInit(ModelSpec& model, const InitSpec& init) {
+  for (LayerSpec& layer : model.layers) {
+    if (HasParameters(layer.op)) layer.init = init;
+  }
+}
+
+void Freeze(ModelSpec& model, std::span<const std::string> names) {
+  for (const std::string& name : names) {
+    bool found = false;
+    for (LayerSpec& layer : model.layers) {
+      if (layer.name != name && !layer.name.starts_with(name + ".")) continue;
+      found = true;
+      layer.frozen = HasParameters(layer.op);
+    }
+    if (!found) {
+      throw UsageError(Concat("freeze: the network ", model.arch,
+                              " has no layer '", name, "'"));
+    }
+  }
+}
+
+std::string Text(const InitSpec& init) {
+  switch (init.kind) {
+    case InitKind::kTorch:
+      break;
+    case InitKind::kNormal:
+      return Concat("N(0, ", init.std, "), bias ", init.bias);
+    case InitKind::kHe:
+      return Concat("N(0, √(2/fan_in)), bias ", init.bias);
+  }
+  return "U(±1/√fan_in)";
 }
 
 }  // namespace alexnet

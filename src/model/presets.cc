@@ -12,7 +12,14 @@ struct Preset {
   ModelSpec (*make)(const PresetOptions&);
 };
 
-constexpr Preset kPresets[] = {{"note", NotePreset}, {"lenet5", Lenet5Preset}};
+constexpr Preset kPresets[] = {{"note", NotePreset},
+                               {"alexnet2012", Alexnet2012Preset},
+                               {"alexnet2012-source", Alexnet2012SourcePreset},
+                               {"caffe-alexnet", CaffeAlexnetPreset},
+                               {"caffenet", CaffenetPreset},
+                               {"torchvision", TorchvisionPreset},
+                               {"cifar-small", CifarSmallPreset},
+                               {"lenet5", Lenet5Preset}};
 
 }  // namespace
 

@@ -21,21 +21,29 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr char kFormat[] = "alexnet checkpoint 1";
+constexpr char kFormat[] = "alexnet checkpoint 2";
 
 struct Group {
   State state;
   const char* prefix;
 };
 constexpr Group kGroups[] = {{State::kParameter, "parameter/"},
-                             {State::kAdamM, "adam_m/"},
-                             {State::kAdamV, "adam_v/"}};
+                             {State::kFirstMoment, "first_moment/"},
+                             {State::kSecondMoment, "second_moment/"},
+                             {State::kAverage, "average/"}};
+
+bool Kept(const EngineSpec& spec, State state) {
+  const std::vector<State> kept = TrainingStates(spec);
+  return state == State::kParameter ||
+         std::find(kept.begin(), kept.end(), state) != kept.end();
+}
 
 // An engine's state as named tensors.
 class StateSource : public TensorSource {
  public:
   explicit StateSource(const Engine& engine) : engine_(engine) {
     for (const Group& group : kGroups) {
+      if (!Kept(engine.spec(), group.state)) continue;
       for (ParameterInfo& info : Parameters(engine.spec().model)) {
         tensors_.push_back({group.prefix + info.name, info.shape});
         sources_.emplace_back(group.state, std::move(info.name));
@@ -76,7 +84,14 @@ StringMap ToMetadata(const CheckpointInfo& info) {
                              {"in_epoch", p.in_epoch},
                              {"loss_sum", p.loss_sum},
                              {"correct", p.correct},
-                             {"images", p.images}})},
+                             {"images", p.images},
+                             {"seconds", p.seconds},
+                             {"plateau_factor", p.plateau.factor},
+                             {"plateau_best", p.plateau.best},
+                             {"plateau_bad_epochs", p.plateau.bad_epochs},
+                             {"best_epoch", p.best.epoch},
+                             {"best_accuracy", p.best.accuracy},
+                             {"best_loss", p.best.loss}})},
           {"kernel_plan", info.kernel_plan},
           {"isa", info.isa},
           {"fingerprint", info.fingerprint},
@@ -102,16 +117,27 @@ TrainPosition PositionFrom(const Json& json, const std::string& file) {
     }
     return found->get<int64_t>();
   };
-  const auto loss_sum = json.find("loss_sum");
-  if (loss_sum == json.end() || !loss_sum->is_number()) {
-    throw Error(file + ": position: expected a number as \"loss_sum\"");
-  }
+  const auto real = [&](const char* key) {
+    const auto found = json.find(key);
+    if (found == json.end() || !found->is_number()) {
+      throw Error(
+          Concat(file, ": position: expected a number as \"", key, "\""));
+    }
+    return found->get<double>();
+  };
   return {.step = number("step"),
           .epoch = number("epoch"),
           .in_epoch = number("in_epoch"),
-          .loss_sum = loss_sum->get<double>(),
+          .loss_sum = real("loss_sum"),
           .correct = number("correct"),
-          .images = number("images")};
+          .images = number("images"),
+          .plateau = {.factor = real("plateau_factor"),
+                      .best = real("plateau_best"),
+                      .bad_epochs = number("plateau_bad_epochs")},
+          .best = {.epoch = static_cast<int64_t>(real("best_epoch")),
+                   .accuracy = real("best_accuracy"),
+                   .loss = real("best_loss")},
+          .seconds = real("seconds")};
 }
 
 CheckpointInfo FromMetadata(const StringMap& metadata,

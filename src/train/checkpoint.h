@@ -40,7 +40,7 @@ class CheckpointStore {
   // True if there is a file to load, sound or not.
   bool exists() const;
 
-  // Writes parameters and both moments of Adam, one tensor at a time.
+  // Writes parameters and TrainingStates, one tensor at a time.
   void Save(const Engine& engine, const CheckpointInfo& info);
 
   // Verifies the newest file down to the last byte; if it is damaged, says so

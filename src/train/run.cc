@@ -51,7 +51,9 @@ class Run {
   TrainEnd TrainToTheEnd(RunRecord& record, RunResult& result);
   TrainHooks Hooks(RunResult& result);
   void SaveCheckpoint(const TrainPosition& position);
-  void SaveTheWeights() const;
+  void BeginWeights();
+  void SaveTheWeights();
+  void SaveParameters(const char* name) const;
 
   void Say(const std::string& text) const {
     if (callbacks_.on_message) callbacks_.on_message(text);
@@ -168,9 +170,23 @@ void Run::MakeTheEngine() {
     WarnOfAnotherMachine();
     checkpoints_.Restore(*engine_);
   } else {
-    Initialize(*engine_, options_.seed);
+    BeginWeights();
   }
   if (callbacks_.on_engine) callbacks_.on_engine(*engine_);
+}
+
+void Run::BeginWeights() {
+  Initialize(*engine_, options_.seed);
+  if (!options_.pretrained.empty()) {
+    const auto file = OpenWeights(options_.pretrained);
+    std::string replaced;
+    for (const std::string& name :
+         LoadPretrained(*engine_, *file, options_.pretrained)) {
+      replaced += (replaced.empty() ? "; new: " : ", ") + name;
+    }
+    Say("beginning with the weights of " + options_.pretrained + replaced);
+  }
+  BeginAverage(*engine_);
 }
 
 // Moving a run is allowed; only the promise of equal bits ends there.
@@ -197,9 +213,12 @@ TrainEnd Run::TrainToTheEnd(RunRecord& record, RunResult& result) {
     const TrainEnd end = Train(*engine_, training, validation_part_.get(),
                                {.epochs = options_.epochs,
                                 .learning_rate = options_.lr,
+                                .schedule = ScheduleOf(options_),
                                 .shuffle = options_.shuffle,
                                 .seed = options_.seed,
                                 .max_steps = options_.max_steps,
+                                .time_budget = options_.time_budget,
+                                .early_stop = options_.early_stop,
                                 .checkpoint_every = options_.checkpoint_every,
                                 .loader_threads = options_.loader_threads},
                                position_, Hooks(result));
@@ -233,6 +252,9 @@ TrainHooks Run::Hooks(RunResult& result) {
   hooks.on_checkpoint = [this](const TrainPosition& position) {
     SaveCheckpoint(position);
   };
+  if (options_.early_stop > 0) {
+    hooks.on_best = [this] { SaveParameters(kBestFile); };
+  }
   hooks.on_warning = [this](const std::string& text) { Warn(text); };
   hooks.stop = callbacks_.stop;
   return hooks;
@@ -251,9 +273,23 @@ void Run::SaveCheckpoint(const TrainPosition& position) {
   saved_ = position;
 }
 
-void Run::SaveTheWeights() const {
+// Of a run that may stop early the best, else the last; with an average, that.
+void Run::SaveTheWeights() {
+  const std::filesystem::path best = folder_.path() / kBestFile;
+  if (options_.early_stop > 0 && position_.best.epoch >= 0 &&
+      std::filesystem::exists(best)) {
+    const auto file = OpenWeights(best);
+    SaveWeights(folder_.path() / kWeightsFile, *file, *file->metadata());
+    return;
+  }
+  SwapAverage(*engine_);
+  SaveParameters(kWeightsFile);
+  SwapAverage(*engine_);
+}
+
+void Run::SaveParameters(const char* name) const {
   const ModelSpec& model = engine_->spec().model;
-  SaveWeights(folder_.path() / kWeightsFile, *ParametersOf(*engine_),
+  SaveWeights(folder_.path() / name, *ParametersOf(*engine_),
               {.arch = model.arch,
                .input = model.input,
                .class_names = images_->class_names(),

@@ -22,6 +22,8 @@ namespace alexnet {
 
 // Names of the files in a run folder.
 inline constexpr char kWeightsFile[] = "params.pth";
+// The best so far of a run with --early-stop.
+inline constexpr char kBestFile[] = "best.pth";
 inline constexpr char kStepsFile[] = "steps.csv";
 inline constexpr char kEpochsFile[] = "epochs.csv";
 inline constexpr char kRunFile[] = "run.json";

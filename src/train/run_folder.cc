@@ -41,7 +41,7 @@ void Remove(const fs::path& file) {
 constexpr std::array kRunFiles = {kCheckpointFile,     kPreviousCheckpointFile,
                                   kNextCheckpointFile, kStepsFile,
                                   kEpochsFile,         kRunFile,
-                                  kWeightsFile};
+                                  kBestFile,           kWeightsFile};
 // Drawn from a run's files by others.
 constexpr std::array kPictures = {"loss.png", "loss.svg", "confusion.png"};
 

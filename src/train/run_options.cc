@@ -3,6 +3,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <type_traits>
 
 #include "alexnet/engine.h"
@@ -29,6 +30,11 @@ void Require(bool good, std::string_view name, const std::string& got,
 
 void AtLeast(int64_t low, std::string_view name, int64_t value) {
   Require(value >= low, name, OptionText(value), Concat("at least ", low));
+}
+
+void NotNegative(std::string_view name, double value) {
+  Require(value >= 0 && std::isfinite(value), name, OptionText(value),
+          "a number that is not negative");
 }
 
 // In [0, 1).
@@ -78,28 +84,55 @@ void NoteGiven(RunOptions& options) {
   });
 }
 
+ScheduleSpec ScheduleOf(const RunOptions& o) {
+  return {.kind = ParseSchedule(o.schedule),
+          .warmup_epochs = o.warmup_epochs,
+          .step_epochs = o.lr_step,
+          .milestones = NumberList("lr-milestones", o.lr_milestones),
+          .gamma = o.lr_gamma,
+          .start = o.lr_start,
+          .rise = o.lr_rise,
+          .end = o.lr_end,
+          .power = o.lr_power,
+          .patience = o.lr_patience};
+}
+
 void CheckOptions(const RunOptions& o) {
   Require(o.dataset == "cifar10" || o.dataset == "shapes", "dataset", o.dataset,
           "cifar10 or shapes");
-  Require(o.optimizer == "adam", "optimizer", o.optimizer, "adam");
-  MakePreset(o.arch);
+  ParseOptimizer(o.optimizer);
+  ModelSpec model = MakePreset(o.arch);
+  Freeze(model, WordList(o.freeze));
+  Require(o.init == "network" || o.init == "torch" || o.init == "he", "init",
+          o.init, "network, torch or he");
+  CheckSchedule(ScheduleOf(o));
   ParseDevice(o.device);
   ParsePrecision(o.precision);
   ParseAlgorithms(o.algorithms);
   AtLeast(1, "shapes-count", o.shapes_count);
   AtLeast(1, "epochs", o.epochs);
   AtLeast(1, "batch-size", o.batch_size);
+  AtLeast(0, "classes", o.classes);
+  AtLeast(1, "accumulate", o.accumulate);
+  Require(o.accumulate <= std::numeric_limits<int32_t>::max() / o.batch_size,
+          "accumulate", OptionText(o.accumulate), "a smaller number");
   AtLeast(0, "max-steps", o.max_steps);
+  AtLeast(0, "early-stop", o.early_stop);
+  Require(o.early_stop == 0 || o.val_fraction > 0, "early-stop",
+          OptionText(o.early_stop), "a val-fraction to stop by as well");
   AtLeast(0, "checkpoint-every", o.checkpoint_every);
   AtLeast(0, "threads", o.threads);
   AtLeast(1, "loader-threads", o.loader_threads);
   AtLeast(0, "slice-size", o.slice_size);
   Require(o.lr > 0 && std::isfinite(o.lr), "lr", OptionText(o.lr),
           "a positive number");
-  Require(o.eps >= 0 && std::isfinite(o.eps), "eps", OptionText(o.eps),
-          "a number that is not negative");
-  Require(o.weight_decay >= 0 && std::isfinite(o.weight_decay), "weight-decay",
-          OptionText(o.weight_decay), "a number that is not negative");
+  NotNegative("eps", o.eps);
+  NotNegative("weight-decay", o.weight_decay);
+  NotNegative("clip-norm", o.clip_norm);
+  NotNegative("time-budget", o.time_budget);
+  Fraction("momentum", o.momentum);
+  Fraction("label-smoothing", o.label_smoothing);
+  Fraction("ema", o.ema);
   Fraction("beta1", o.beta1);
   Fraction("beta2", o.beta2);
   Fraction("dropout", o.dropout);

@@ -11,6 +11,7 @@
 #include "core/isa.h"
 #include "core/machine.h"
 #include "io/atomic_file.h"
+#include "train/recipes.h"
 
 namespace alexnet {
 namespace {
@@ -63,6 +64,7 @@ RunRecord::RunRecord(std::filesystem::path file, RunOptions options,
   const EngineSpec& spec = engine.spec();
   Json fixed;
   fixed["versions"] = {{"alexnet", ALEXNET_VERSION}, {"compiler", __VERSION__}};
+  fixed["recipe"] = std::string(FindRecipe(options_.recipe).text);
   fixed["machine"] = Machine();
   fixed["engine"] = {{"device", std::string(Name(spec.device))},
                      {"precision", std::string(Name(spec.precision))},

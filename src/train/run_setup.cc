@@ -46,6 +46,20 @@ std::string ArchOf(const WeightFile& weights, const std::string& file,
   return stored;
 }
 
+ModelSpec TrainingModel(const RunOptions& options, const Dataset& dataset) {
+  const auto classes = static_cast<int64_t>(dataset.class_names().size());
+  if (options.classes != 0 && options.classes != classes) {
+    throw UsageError(Concat("classes: got ", options.classes,
+                            ", but the images have ", classes));
+  }
+  ModelSpec model = MakePreset(
+      options.arch, {.classes = classes, .dropout = options.dropout});
+  if (options.init == "torch") SetInit(model, {});
+  if (options.init == "he") SetInit(model, {.kind = InitKind::kHe});
+  Freeze(model, WordList(options.freeze));
+  return model;
+}
+
 }  // namespace
 
 std::unique_ptr<Dataset> LoadDataset(const RunOptions& options, Split split) {
@@ -75,18 +89,25 @@ std::unique_ptr<Dataset> LoadDataset(const RunOptions& options, Split split) {
 
 EngineSpec TrainingSpec(const RunOptions& options, const Dataset& dataset) {
   EngineSpec spec;
-  spec.model =
-      MakePreset(options.arch,
-                 {.classes = static_cast<int64_t>(dataset.class_names().size()),
-                  .dropout = options.dropout});
+  spec.model = TrainingModel(options, dataset);
   spec.input = {.mean = options.mean, .std = options.std};
   spec.source = dataset.image_shape();
-  spec.batch_size = options.batch_size;
-  spec.slice_size = options.slice_size;
+  // Accumulated batches are one batch, worked on in slices: its masks, its
+  // mean, its step.
+  spec.batch_size = options.batch_size * options.accumulate;
+  spec.slice_size = options.slice_size == 0 && options.accumulate > 1
+                        ? options.batch_size
+                        : options.slice_size;
   spec.training = true;
   spec.precision = ParsePrecision(options.precision);
   spec.algorithms = ParseAlgorithms(options.algorithms);
-  spec.optimizer = {.beta1 = options.beta1,
+  spec.label_smoothing = options.label_smoothing;
+  spec.clip_norm = options.clip_norm;
+  spec.average_decay = options.ema;
+  spec.optimizer = {.kind = ParseOptimizer(options.optimizer),
+                    .momentum = options.momentum,
+                    .nesterov = options.nesterov,
+                    .beta1 = options.beta1,
                     .beta2 = options.beta2,
                     .eps = options.eps,
                     .weight_decay = options.weight_decay};

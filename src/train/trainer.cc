@@ -30,8 +30,11 @@ void Check(const TrainOptions& options, const TrainPosition& position,
   require(options.learning_rate > 0 && std::isfinite(options.learning_rate),
           Concat("learning rate: got ", options.learning_rate,
                  ", expected a positive number"));
-  require(options.max_steps >= 0 && options.checkpoint_every >= 0,
-          "max steps and steps between checkpoints cannot be negative");
+  require(options.max_steps >= 0 && options.checkpoint_every >= 0 &&
+              options.early_stop >= 0 && options.time_budget >= 0,
+          "max steps, steps between checkpoints, epochs before an early stop "
+          "and the time budget cannot be negative");
+  CheckSchedule(options.schedule);
   require(options.loader_threads > 0,
           Concat("loader threads: got ", options.loader_threads,
                  ", expected at least 1"));
@@ -56,6 +59,9 @@ class Trainer {
     CheckFits(engine, training);
     if (validation != nullptr) CheckFits(engine, *validation);
     Check(options, position, training.size());
+    if (options.early_stop > 0 && validation == nullptr) {
+      throw UsageError("an early stop needs images to validate with");
+    }
     const int64_t batch = engine.spec().batch_size;
     steps_per_epoch_ = (training.size() + batch - 1) / batch;
     steps_total_ = options.epochs * steps_per_epoch_;
@@ -68,7 +74,7 @@ class Trainer {
   TrainEnd Run() {
     TrainEnd end = TrainEnd::kFinished;
     while (end == TrainEnd::kFinished && position_.epoch < options_.epochs &&
-           (!AtLimit() || EpochDone())) {
+           !StoppedEarly() && (!AtLimit() || EpochDone())) {
       end = RunEpoch();
     }
     Checkpoint();
@@ -79,13 +85,21 @@ class Trainer {
   void Stage();
   TrainEnd RunEpoch();
   StepReport Step(const Batch& batch);
+  double LearningRate() const;
   bool FinishEpoch(Clock::time_point epoch_start);
+  bool Validate(EpochReport& report);
   void Checkpoint();
   void WarnIfStuck(double loss);
   [[noreturn]] void ThrowNonFinite(const NonFinite& found) const;
 
   bool AtLimit() const {
-    return options_.max_steps > 0 && position_.step >= options_.max_steps;
+    return (options_.max_steps > 0 && position_.step >= options_.max_steps) ||
+           (options_.time_budget > 0 &&
+            position_.seconds >= options_.time_budget);
+  }
+  bool StoppedEarly() const {
+    return options_.early_stop > 0 && position_.best.epoch >= 0 &&
+           position_.epoch - 1 - position_.best.epoch >= options_.early_stop;
   }
   bool EpochDone() const { return position_.in_epoch >= training_.size(); }
 
@@ -135,6 +149,8 @@ TrainEnd Trainer::RunEpoch() {
     StepReport report = Step(*batch);
     report.wait_seconds = loader.wait_seconds();
     report.seconds = SecondsSince(step_start);
+    if (options_.time_budget > 0) position_.seconds += report.seconds;
+    report.position = position_;
     if (hooks_.on_step) hooks_.on_step(report);
     WarnIfStuck(report.result.loss);
     const bool due = options_.checkpoint_every > 0 &&
@@ -145,13 +161,22 @@ TrainEnd Trainer::RunEpoch() {
   return TrainEnd::kFinished;
 }
 
+double Trainer::LearningRate() const {
+  const ScheduleTime time = {.step = position_.step,
+                             .steps_total = steps_total_,
+                             .steps_per_epoch = steps_per_epoch_};
+  return options_.learning_rate * position_.plateau.factor *
+         ScheduleFactor(options_.schedule, time);
+}
+
 StepReport Trainer::Step(const Batch& batch) {
   StepReport report;
+  report.learning_rate = LearningRate();
   // ------------------------------------------------------------ training step
   const Ticket ticket =
       engine_.TrainStep(batch, {.step = position_.step + 1,
                                 .epoch = position_.epoch,
-                                .learning_rate = options_.learning_rate});
+                                .learning_rate = report.learning_rate});
   report.result = engine_.Wait(ticket);
   if (report.result.non_finite) ThrowNonFinite(*report.result.non_finite);
   const int64_t images = report.result.images;
@@ -162,13 +187,34 @@ StepReport Trainer::Step(const Batch& batch) {
   position_.loss_sum += report.result.loss * static_cast<double>(images);
   changed_since_checkpoint_ = true;
   // --------------------------------------------------------------------------
-  report.position = position_;
   report.epoch = position_.epoch;
   report.batch = (position_.in_epoch - 1) / engine_.spec().batch_size;
   report.steps_per_epoch = steps_per_epoch_;
   report.steps_total = steps_total_;
-  report.learning_rate = options_.learning_rate;
   return report;
+}
+
+// With the average in the parameters' place, if there is one. False if it was
+// stopped.
+bool Trainer::Validate(EpochReport& report) {
+  SwapAverage(engine_);
+  report.validation =
+      EvaluateUnlessStopped(engine_, *validation_,
+                            {.staged = staged_validation_,
+                             .loader_threads = options_.loader_threads,
+                             .stop = hooks_.stop});
+  if (report.validation) {
+    const double accuracy = report.validation->top1();
+    const double loss = report.validation->loss;
+    BestEpoch& best = position_.best;
+    if (best.epoch < 0 || accuracy > best.accuracy ||
+        (accuracy == best.accuracy && loss < best.loss)) {
+      best = {.epoch = report.epoch, .accuracy = accuracy, .loss = loss};
+      if (hooks_.on_best) hooks_.on_best();
+    }
+  }
+  SwapAverage(engine_);
+  return report.validation.has_value();
 }
 
 // False if it was stopped; the validation is then for the resumed run.
@@ -181,17 +227,19 @@ bool Trainer::FinishEpoch(Clock::time_point epoch_start) {
     report.train_loss = position_.loss_sum / images;
     report.train_accuracy = static_cast<double>(position_.correct) / images;
   }
-  if (validation_ != nullptr) {
-    report.validation =
-        EvaluateUnlessStopped(engine_, *validation_,
-                              {.staged = staged_validation_,
-                               .loader_threads = options_.loader_threads,
-                               .stop = hooks_.stop});
-    if (!report.validation) return false;
+  if (validation_ != nullptr && !Validate(report)) return false;
+  if (options_.schedule.kind == ScheduleKind::kPlateau) {
+    position_.plateau.Add(
+        report.validation ? report.validation->loss : report.train_loss,
+        options_.schedule);
   }
   report.seconds = SecondsSince(epoch_start);
   if (hooks_.on_epoch) hooks_.on_epoch(report);
-  position_ = {.step = position_.step, .epoch = position_.epoch + 1};
+  TrainPosition next = {.step = position_.step, .epoch = position_.epoch + 1};
+  next.plateau = position_.plateau;
+  next.best = position_.best;
+  next.seconds = position_.seconds;
+  position_ = next;
   changed_since_checkpoint_ = true;
   Checkpoint();
   return true;

@@ -117,5 +117,29 @@ TEST(Info, PrintsTheTableOfTheNote) {
   }
 }
 
+TEST(Info, TellsHowTheWeightsBegin) {
+  const std::string table = Call({"info", "--arch", "caffenet"}).out;
+  EXPECT_THAT(table,
+              HasSubstr("N(0, 0.005), bias 1; bias rate × 2; bias decay × 0"));
+  EXPECT_THAT(Call({"info"}).out, HasSubstr("U(±1/√fan_in)"));
+  const auto json = nlohmann::json::parse(
+      Call({"info", "--arch", "alexnet2012-source", "--json"}).out);
+  EXPECT_EQ(json.at("layers").at(9).at("init"), "N(0, 0.03), bias 0");
+}
+
+TEST(Recipe, PrintsOneOrTheList) {
+  const Outcome list = Call({"recipe"});
+  EXPECT_EQ(list.exit_code, 0);
+  for (const char* name : {"note", "quick", "paper2012", "caffe", "best"}) {
+    EXPECT_THAT(list.out, HasSubstr(name));
+    const Outcome one = Call({"recipe", name});
+    EXPECT_EQ(one.exit_code, 0);
+    EXPECT_THAT(one.out, StartsWith("# "));
+  }
+  EXPECT_THAT(Call({"recipe", "caffe"}).out,
+              HasSubstr("optimizer = caffe-sgd\n"));
+  EXPECT_EQ(Call({"recipe", "slow"}).exit_code, 2);
+}
+
 }  // namespace
 }  // namespace alexnet::testing

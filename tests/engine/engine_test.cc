@@ -94,7 +94,7 @@ TEST_P(EngineTest, ParametersAreZeroUntilWritten) {
   const std::unique_ptr<Engine> engine = MakeEngine(spec_);
   for (const ParameterInfo& info : Parameters(spec_.model)) {
     for (const State state :
-         {State::kParameter, State::kAdamM, State::kAdamV}) {
+         {State::kParameter, State::kFirstMoment, State::kSecondMoment}) {
       EXPECT_THAT(Get(*engine, state, info.name), ::testing::Each(0.0F));
     }
   }
@@ -103,7 +103,8 @@ TEST_P(EngineTest, ParametersAreZeroUntilWritten) {
 TEST_P(EngineTest, StateIsReadAsWritten) {
   const std::unique_ptr<Engine> engine = Make();
   uint64_t seed = 0;
-  for (const State state : {State::kParameter, State::kAdamM, State::kAdamV}) {
+  for (const State state :
+       {State::kParameter, State::kFirstMoment, State::kSecondMoment}) {
     for (const ParameterInfo& info : Parameters(spec_.model)) {
       const std::vector<float> values =
           testing_support::Values(++seed, static_cast<size_t>(info.elements));
@@ -149,7 +150,8 @@ TEST_P(EngineTest, InferenceEnginesHaveNothingElse) {
   std::vector<float> bias(6);
   EXPECT_THROW(Step(*engine), UsageError);
   EXPECT_THROW(engine->Read(State::kGradient, "conv1.bias", bias), UsageError);
-  EXPECT_THROW(engine->Write(State::kAdamM, "conv1.bias", bias), UsageError);
+  EXPECT_THROW(engine->Write(State::kFirstMoment, "conv1.bias", bias),
+               UsageError);
 }
 
 TEST_P(EngineTest, PreprocessIsScaledAndNormalised) {
@@ -187,7 +189,7 @@ TEST_P(EngineTest, ACopiedStateGoesOnTheSame) {
   const std::unique_ptr<Engine> b = Make();
   for (const ParameterInfo& info : Parameters(spec_.model)) {
     for (const State state :
-         {State::kParameter, State::kAdamM, State::kAdamV}) {
+         {State::kParameter, State::kFirstMoment, State::kSecondMoment}) {
       b->Write(state, info.name, Get(*a, state, info.name));
     }
   }
@@ -255,7 +257,7 @@ TEST_P(EngineTest, NonFiniteLossTouchesNothing) {
               ::testing::AnyOf("loss", "output of fc3"));
   EXPECT_EQ(Get(*engine, State::kParameter, "conv1.weight"), before);
   EXPECT_EQ(Get(*engine, State::kParameter, "fc3.bias"), bias);
-  EXPECT_THAT(Get(*engine, State::kAdamV, "conv1.weight"),
+  EXPECT_THAT(Get(*engine, State::kSecondMoment, "conv1.weight"),
               ::testing::Each(0.0F));
 }
 

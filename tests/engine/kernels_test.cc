@@ -212,8 +212,30 @@ void ExpectClose(const Floats& actual, const Floats& expected, double factor) {
   }
 }
 
-AdamCoefficients SomeAdam() {
-  return MakeAdamCoefficients({.weight_decay = 0.01}, 3, 1e-2);
+// Of each kind, with an average and a clipped gradient.
+std::vector<UpdateCoefficients> SomeUpdates() {
+  std::vector<UpdateCoefficients> updates;
+  for (const auto kind : {OptimizerKind::kAdam, OptimizerKind::kAdamW,
+                          OptimizerKind::kSgd, OptimizerKind::kCaffeSgd}) {
+    updates.push_back(MakeCoefficients(
+        {.optimizer = {.kind = kind, .nesterov = true, .weight_decay = 0.01},
+         .step = 3,
+         .learning_rate = 1e-2,
+         .gradient_scale = 0.5,
+         .average_decay = 0.9}));
+  }
+  return updates;
+}
+
+// One value by the formulas.
+void UpdateOne(float& w, float& m, float& v, float& average, float g,
+               const UpdateCoefficients& c) {
+  if (c.adam) {
+    AdamUpdate(w, m, v, g, c);
+  } else {
+    SgdUpdate(w, m, g, c);
+  }
+  AverageUpdate(average, w, c);
 }
 
 Floats Squared(Floats values) {
@@ -221,62 +243,85 @@ Floats Squared(Floats values) {
   return values;
 }
 
-TEST_P(KernelsTest, Adam) {
-  for (const int64_t n : kSizes) {
-    Floats w = Random(n, 10), m = Random(n, 11), v = Squared(Random(n, 12));
-    const Floats g = Random(n, 13);
-    Guarded w_out(w), m_out(m), v_out(v);
-    kernels_.adam(w_out.get(), m_out.get(), v_out.get(), g.data(), n,
-                  SomeAdam());
-    for (size_t i = 0; i < w.size(); ++i) {
-      AdamUpdate(w[i], m[i], v[i], g[i], SomeAdam());
+TEST_P(KernelsTest, Update) {
+  for (const UpdateCoefficients& update : SomeUpdates()) {
+    for (const int64_t n : kSizes) {
+      Floats w = Random(n, 10), m = Random(n, 11), v = Squared(Random(n, 12));
+      Floats a = Random(n, 19);
+      const Floats g = Random(n, 13);
+      Guarded w_out(w), m_out(m), v_out(v), a_out(a);
+      kernels_.update({w_out.get(), m_out.get(), v_out.get(), a_out.get()},
+                      g.data(), n, update);
+      for (size_t i = 0; i < w.size(); ++i) {
+        UpdateOne(w[i], m[i], v[i], a[i], g[i], update);
+      }
+      ExpectClose(w_out.values(), w, 4);
+      ExpectClose(m_out.values(), m, 4);
+      ExpectClose(v_out.values(), v, 4);
+      ExpectClose(a_out.values(), a, 4);
     }
-    ExpectClose(w_out.values(), w, 4);
-    ExpectClose(m_out.values(), m, 4);
-    ExpectClose(v_out.values(), v, 4);
   }
 }
 
-TEST_P(KernelsTest, LinearUpdateFormsTheGradientAndApplies) {
-  for (const auto& [images, in, out] :
-       std::vector<std::array<int64_t, 3>>{{1, 1, 1},
-                                           {3, 5, 2},
-                                           {2, 64, 6},
-                                           {7, 65, 13},
-                                           {5, 200, 25},
-                                           {33, 129, 31}}) {
-    const Floats x = Random(images * in, 14);
-    const Floats dy = Random(images * out, 15);
-    Floats w = Random(in * out, 16), m = Random(in * out, 17);
-    Floats v = Squared(Random(in * out, 18));
-    Guarded w_out(w), m_out(m), v_out(v);
-    const auto pack_bytes = kernels_.linear_pack_bytes(images, in);
-    const Pages packed(pack_bytes);
-    kernels_.linear_update({.weights = w_out.get(),
-                            .m = m_out.get(),
-                            .v = v_out.get(),
-                            .inputs = x.data(),
-                            .gradients = dy.data(),
-                            .packed = reinterpret_cast<float*>(packed.data()),
-                            .images = images,
-                            .in = in,
-                            .out = out},
-                           SomeAdam());
-    for (int64_t k = 0; k < out; ++k) {
-      for (int64_t c = 0; c < in; ++c) {
-        double g = 0;
-        for (int64_t n = 0; n < images; ++n) {
-          g += double{dy[static_cast<size_t>(n * out + k)]} *
-               double{x[static_cast<size_t>(n * in + c)]};
-        }
-        const auto i = static_cast<size_t>(k * in + c);
-        AdamUpdate(w[i], m[i], v[i], static_cast<float>(g), SomeAdam());
-      }
+TEST_P(KernelsTest, SumsOfProducts) {
+  for (const int64_t n : kSizes) {
+    const Floats x = Random(n, 20), y = Random(n, 21);
+    double squares = 0, products = 0;
+    for (size_t i = 0; i < x.size(); ++i) {
+      squares += double{x[i]} * double{x[i]};
+      products += double{x[i]} * double{y[i]};
     }
-    // A gradient summed over 33 images is off by a few dozen roundings.
-    ExpectClose(m_out.values(), m, 64);
-    ExpectClose(v_out.values(), v, 64);
-    ExpectClose(w_out.values(), w, 64);
+    EXPECT_NEAR(kernels_.sum_squares(x.data(), n), squares, 1e-12 * squares);
+    EXPECT_NEAR(kernels_.dot(x.data(), y.data(), n), products, 1e-12 * squares);
+  }
+}
+
+void CheckLinearUpdate(const Kernels& kernels, int64_t images, int64_t in,
+                       int64_t out, const UpdateCoefficients& update) {
+  const Floats x = Random(images * in, 14);
+  const Floats dy = Random(images * out, 15);
+  Floats w = Random(in * out, 16), m = Random(in * out, 17);
+  Floats v = Squared(Random(in * out, 18)), a = Random(in * out, 19);
+  Guarded w_out(w), m_out(m), v_out(v), a_out(a);
+  const Pages packed(kernels.linear_pack_bytes(images, in));
+  kernels.linear_update(
+      {.weights = {w_out.get(), m_out.get(), v_out.get(), a_out.get()},
+       .inputs = x.data(),
+       .gradients = dy.data(),
+       .packed = reinterpret_cast<float*>(packed.data()),
+       .images = images,
+       .in = in,
+       .out = out},
+      update);
+  for (int64_t k = 0; k < out; ++k) {
+    for (int64_t c = 0; c < in; ++c) {
+      double g = 0;
+      for (int64_t n = 0; n < images; ++n) {
+        g += double{dy[static_cast<size_t>(n * out + k)]} *
+             double{x[static_cast<size_t>(n * in + c)]};
+      }
+      const auto i = static_cast<size_t>(k * in + c);
+      UpdateOne(w[i], m[i], v[i], a[i], static_cast<float>(g), update);
+    }
+  }
+  // A gradient summed over 33 images is off by a few dozen roundings.
+  ExpectClose(m_out.values(), m, 64);
+  ExpectClose(v_out.values(), v, 64);
+  ExpectClose(w_out.values(), w, 64);
+  ExpectClose(a_out.values(), a, 64);
+}
+
+TEST_P(KernelsTest, LinearUpdateFormsTheGradientAndApplies) {
+  for (const UpdateCoefficients& update : SomeUpdates()) {
+    for (const auto& [images, in, out] :
+         std::vector<std::array<int64_t, 3>>{{1, 1, 1},
+                                             {3, 5, 2},
+                                             {2, 64, 6},
+                                             {7, 65, 13},
+                                             {5, 200, 25},
+                                             {33, 129, 31}}) {
+      CheckLinearUpdate(kernels_, images, in, out, update);
+    }
   }
 }
 

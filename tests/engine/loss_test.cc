@@ -20,7 +20,11 @@ TEST(Loss, EqualsPyTorchs) {
   const std::vector<float> targets = golden["targets"];
   std::vector<float> logits = testing_support::Values(40, kImages * kClasses);
   for (float& z : logits) z *= 20;
-  for (const std::string kind : {"class", "probability"}) {
+  for (const auto& [kind, smoothing] :
+       {std::pair<std::string, double>{"class", 0},
+        {"probability", 0},
+        {"class_smoothed", 0.1},
+        {"probability_smoothed", 0.3}}) {
     std::vector<double> gradient(logits.size());
     double loss = 0;
     for (size_t n = 0; n < kImages; ++n) {
@@ -30,9 +34,10 @@ TEST(Loss, EqualsPyTorchs) {
       const auto target =
           std::span<const float>(targets).subspan(n * kClasses, kClasses);
       const std::span<const double> row_logits = z;
-      loss += kind == "class"
-                  ? SoftmaxCrossEntropy(row, row_logits, labels[n], 0.2)
-                  : SoftmaxCrossEntropy(row, row_logits, target, 0.2);
+      loss +=
+          kind.starts_with("class")
+              ? SoftmaxCrossEntropy(row, row_logits, labels[n], 0.2, smoothing)
+              : SoftmaxCrossEntropy(row, row_logits, target, 0.2, smoothing);
     }
     const double expected = golden[kind]["loss"];
     EXPECT_NEAR(loss / 5, expected, 1e-12 * expected) << kind;

@@ -9,6 +9,7 @@
 #include "engine/reference/conv2d.h"
 #include "engine/reference/linear.h"
 #include "engine/reference/local_response_norm.h"
+#include "engine/reference/map_response_norm.h"
 #include "engine/reference/max_pool2d.h"
 #include "engine/reference/relu.h"
 #include "model/infer_layer.h"
@@ -54,6 +55,10 @@ LayerOp ToOp(const nlohmann::json& spec) {
     return LocalResponseNormSpec{spec["size"], spec["alpha"], spec["beta"],
                                  spec["k"]};
   }
+  if (op == "MapResponseNorm") {
+    return MapResponseNormSpec{spec["size"], spec["alpha"], spec["beta"],
+                               spec["k"]};
+  }
   return LinearSpec{channels, spec["out_features"]};
 }
 
@@ -86,6 +91,10 @@ struct RunOp {
   void operator()(const LocalResponseNormSpec& norm) {
     reference::LrnForward(y, x, x_shape, norm);
     reference::LrnBackward(dx, dy, x, x_shape, norm);
+  }
+  void operator()(const MapResponseNormSpec& norm) {
+    reference::MapNormForward(y, x, x_shape, norm);
+    reference::MapNormBackward(dx, dy, x, x_shape, norm);
   }
   template <class Other>
   void operator()(const Other&) {
@@ -131,7 +140,7 @@ void CheckCase(const nlohmann::json& golden) {
 
 TEST(ReferenceOps, EqualPyTorchs) {
   const nlohmann::json golden = testing_support::LoadGolden("ops");
-  ASSERT_EQ(golden["cases"].size(), 15U);
+  ASSERT_EQ(golden["cases"].size(), 17U);
   for (const auto& op_case : golden["cases"]) {
     SCOPED_TRACE(op_case["name"].get<std::string>());
     CheckCase(op_case);

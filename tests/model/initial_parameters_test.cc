@@ -27,7 +27,7 @@ std::string BitCheck(std::span<const float> values) {
 
 TEST(InitialParameters, EqualPyTorchsBitForBit) {
   const nlohmann::json golden = testing_support::LoadGolden("initial");
-  ASSERT_EQ(golden["networks"].size(), 6U);
+  ASSERT_EQ(golden["networks"].size(), 9U);
   for (const nlohmann::json& network : golden["networks"]) {
     const std::string arch = network["arch"];
     const uint64_t seed = network["seed"];

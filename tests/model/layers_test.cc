@@ -132,6 +132,9 @@ TEST(OtherShapes, AndRefusals) {
   ExpectRefused({6, 1, 1}, DropoutSpec{std::nan("")}, "probability");
   ExpectRefused({6, 1, 1}, LocalResponseNormSpec{.size = 0}, "size must be");
   ExpectRefused({6, 1, 1}, LocalResponseNormSpec{.k = 0}, "k above 0");
+  ExpectOutput({2, 3, 4}, MapResponseNormSpec{}, Shape3{2, 3, 4});
+  ExpectRefused({2, 3, 4}, MapResponseNormSpec{.size = 4}, "must be odd");
+  ExpectRefused({2, 3, 4}, MapResponseNormSpec{.beta = -1}, "alpha and beta");
   ExpectRefused({6, 1, 1}, LocalResponseNormSpec{.alpha = -1}, "alpha");
 }
 

@@ -100,8 +100,100 @@ TEST(Lenet5Preset, LayersAreThoseOfTheTutorials) {
   EXPECT_EQ(ParameterCount(MakePreset("lenet5")), 62'006);
 }
 
+Shape3 OutputOf(const ModelSpec& model, const std::string& name) {
+  for (const LayerInfo& layer : InferLayers(model)) {
+    if (layer.name == name) return layer.output;
+  }
+  throw std::logic_error(name);
+}
+
+std::vector<std::string> Order(const std::string& arch) {
+  std::vector<std::string> names;
+  for (const LayerSpec& layer : MakePreset(arch).layers) {
+    names.push_back(layer.name);
+  }
+  return names;
+}
+
+// The figures that are published for a thousand classes, and those for ten.
+TEST(Presets, HaveTheKnownNumberOfParameters) {
+  const std::vector<std::tuple<std::string, int64_t, int64_t>> expected = {
+      {"alexnet2012", 60'965'224, 56'909'194},
+      {"alexnet2012-source", 60'965'224, 56'909'194},
+      {"caffe-alexnet", 60'965'224, 56'909'194},
+      {"caffenet", 60'965'224, 56'909'194},
+      {"torchvision", 61'100'840, 57'044'810},
+      {"note", 62'378'344, 58'322'314}};
+  for (const auto& [arch, thousand, ten] : expected) {
+    EXPECT_EQ(ParameterCount(MakePreset(arch, {.classes = 1000})), thousand)
+        << arch;
+    EXPECT_EQ(ParameterCount(MakePreset(arch)), ten) << arch;
+  }
+  EXPECT_EQ(ParameterCount(MakePreset("cifar-small")), 5'871'434);
+}
+
+TEST(Presets, OfThe2012FamilyHaveThePapersShapes) {
+  for (const std::string arch :
+       {"alexnet2012", "alexnet2012-source", "caffe-alexnet", "caffenet"}) {
+    SCOPED_TRACE(arch);
+    const ModelSpec model = MakePreset(arch, {.classes = 1000});
+    EXPECT_EQ(model.input.height, arch.starts_with("alexnet") ? 224 : 227);
+    EXPECT_EQ(OutputOf(model, "conv1"), (Shape3{96, 55, 55}));
+    EXPECT_EQ(OutputOf(model, "pool1"), (Shape3{96, 27, 27}));
+    EXPECT_EQ(OutputOf(model, "conv2"), (Shape3{256, 27, 27}));
+    EXPECT_EQ(OutputOf(model, "pool2"), (Shape3{256, 13, 13}));
+    EXPECT_EQ(OutputOf(model, "conv4"), (Shape3{384, 13, 13}));
+    EXPECT_EQ(OutputOf(model, "pool5"), (Shape3{256, 6, 6}));
+    EXPECT_EQ(OutputOf(model, "fc7"), (Shape3{4096, 1, 1}));
+    EXPECT_EQ(Macs(model), 724'406'816);
+  }
+  EXPECT_EQ(Macs(MakePreset("torchvision", {.classes = 1000})), 714'188'480);
+}
+
+TEST(Presets, NormaliseWhereTheirReferencesDo) {
+  using ::testing::IsSupersetOf;
+  const auto first = [](const std::string& arch, size_t count) {
+    std::vector<std::string> names = Order(arch);
+    names.resize(count);
+    return names;
+  };
+  EXPECT_THAT(first("alexnet2012", 4),
+              ElementsAre("conv1", "relu1", "norm1", "pool1"));
+  EXPECT_THAT(first("alexnet2012-source", 9),
+              ElementsAre("conv1", "norm1", "pool1", "relu1", "conv2", "relu2",
+                          "norm2", "cnorm2", "pool2"));
+  EXPECT_THAT(first("caffe-alexnet", 4),
+              ElementsAre("conv1", "relu1", "norm1", "pool1"));
+  EXPECT_THAT(first("caffenet", 4),
+              ElementsAre("conv1", "relu1", "pool1", "norm1"));
+  const auto k = [](const std::string& arch) {
+    for (const LayerSpec& layer : MakePreset(arch).layers) {
+      if (layer.name == "norm1") {
+        return std::get<LocalResponseNormSpec>(layer.op).k;
+      }
+    }
+    return 0.0;
+  };
+  EXPECT_EQ(k("alexnet2012"), 2);
+  EXPECT_EQ(k("alexnet2012-source"), 2);
+  EXPECT_EQ(k("caffe-alexnet"), 1);
+  EXPECT_EQ(k("caffenet"), 1);
+  EXPECT_THAT(Order("alexnet2012-source"), IsSupersetOf({"pool5", "relu5"}));
+}
+
+TEST(CifarSmallPreset, KeepsAlexNetsShapeOnSmallImages) {
+  const ModelSpec model = MakePreset("cifar-small");
+  EXPECT_EQ(OutputOf(model, "features.0"), (Shape3{64, 32, 32}));
+  EXPECT_EQ(OutputOf(model, "features.2"), (Shape3{64, 15, 15}));
+  EXPECT_EQ(OutputOf(model, "features.5"), (Shape3{192, 7, 7}));
+  EXPECT_EQ(OutputOf(model, "features.12"), (Shape3{256, 3, 3}));
+}
+
 TEST(Presets, AreKnownByName) {
-  EXPECT_THAT(PresetNames(), ElementsAre("note", "lenet5"));
+  EXPECT_THAT(
+      PresetNames(),
+      ElementsAre("note", "alexnet2012", "alexnet2012-source", "caffe-alexnet",
+                  "caffenet", "torchvision", "cifar-small", "lenet5"));
   for (const std::string& name : PresetNames()) {
     EXPECT_EQ(MakePreset(name).arch, name);
     EXPECT_EQ(MakePreset(name, {.classes = 3}).classes, 3);

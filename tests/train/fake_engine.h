@@ -24,8 +24,9 @@ class FakeEngine : public Engine {
     if (spec_.threads == 0) spec_.threads = 1;
     if (spec_.slice_size == 0) spec_.slice_size = spec_.batch_size;
     for (const ParameterInfo& info : Parameters(spec_.model)) {
-      for (const State state : {State::kParameter, State::kAdamM, State::kAdamV,
-                                State::kGradient}) {
+      for (const State state :
+           {State::kParameter, State::kFirstMoment, State::kSecondMoment,
+            State::kAverage, State::kGradient}) {
         values_[{state, info.name}].resize(static_cast<size_t>(info.elements));
       }
     }
@@ -156,8 +157,9 @@ class FakeEngine : public Engine {
   void Update(uint64_t digest, const StepParams& step) {
     for (const ParameterInfo& info : Parameters(spec_.model)) {
       auto& w = values_.at({State::kParameter, info.name});
-      auto& m = values_.at({State::kAdamM, info.name});
-      auto& v = values_.at({State::kAdamV, info.name});
+      auto& m = values_.at({State::kFirstMoment, info.name});
+      auto& v = values_.at({State::kSecondMoment, info.name});
+      auto& a = values_.at({State::kAverage, info.name});
       for (size_t i = 0; i < std::min<size_t>(w.size(), 50); ++i) {
         digest = Mix(digest + static_cast<uint64_t>(step.step));
         const auto g = static_cast<float>(Fraction(digest) - 0.5 + 0.1 * w[i]);
@@ -165,6 +167,7 @@ class FakeEngine : public Engine {
         v[i] = 0.999F * v[i] + 0.001F * g * g;
         w[i] -= static_cast<float>(step.learning_rate) * m[i] /
                 (std::sqrt(v[i]) + 1e-8F);
+        if (spec_.average_decay > 0) a[i] = 0.5F * (a[i] + w[i]);
       }
     }
   }

@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include "alexnet/error.h"
-#include "train/recipes.h"
 #include "train/resume.h"
 
 namespace alexnet {
@@ -96,7 +95,19 @@ TEST(RunOptions, ChecksNameTheOption) {
   EXPECT_NO_THROW(CheckOptions({}));
   refused([](RunOptions& o) { o.arch = "vgg"; }, "vgg");
   refused([](RunOptions& o) { o.dataset = "mnist"; }, "dataset: got mnist");
-  refused([](RunOptions& o) { o.optimizer = "sgd"; }, "optimizer");
+  refused([](RunOptions& o) { o.optimizer = "lion"; }, "optimizer");
+  refused([](RunOptions& o) { o.schedule = "exp"; }, "schedule");
+  refused([](RunOptions& o) { o.lr_milestones = "3,x"; }, "lr-milestones");
+  refused([](RunOptions& o) { o.lr_gamma = 2; }, "gamma");
+  refused([](RunOptions& o) { o.momentum = 1; }, "momentum");
+  refused([](RunOptions& o) { o.label_smoothing = 1; }, "label-smoothing");
+  refused([](RunOptions& o) { o.clip_norm = -1; }, "clip-norm");
+  refused([](RunOptions& o) { o.ema = 1; }, "ema");
+  refused([](RunOptions& o) { o.accumulate = 0; }, "accumulate: got 0");
+  refused([](RunOptions& o) { o.early_stop = 3; }, "val-fraction");
+  refused([](RunOptions& o) { o.time_budget = -1; }, "time-budget");
+  refused([](RunOptions& o) { o.freeze = "nothing"; }, "'nothing'");
+  refused([](RunOptions& o) { o.init = "zero"; }, "init: got zero");
   refused([](RunOptions& o) { o.device = "tpu"; }, "tpu");
   refused([](RunOptions& o) { o.precision = "fp8"; }, "fp8");
   refused([](RunOptions& o) { o.batch_size = 0; }, "batch-size: got 0");
@@ -111,28 +122,22 @@ TEST(RunOptions, ChecksNameTheOption) {
   refused([](RunOptions& o) { o.resume = o.overwrite = true; }, "overwrite");
 }
 
-TEST(Recipes, AreDefaultsThatGivenOptionsWinOver) {
+TEST(RunOptions, AreSetFromText) {
   RunOptions options;
-  options.lr = 0.5;
-  options.given = {"lr"};
-  ApplyRecipe("quick", options);
-  EXPECT_EQ(options.recipe, "quick");
-  EXPECT_EQ(options.dataset, "shapes");
-  EXPECT_TRUE(options.shuffle);
-  EXPECT_EQ(options.lr, 0.5);
-}
-
-TEST(Recipes, TheNotesIsTheDefault) {
-  RunOptions options;
-  ApplyRecipe("note", options);
-  ForEachDifference({}, options,
+  ForEachOption(Unusual(), [&](const auto& value, const OptionInfo& info) {
+    SetOption(options, info.name, OptionText(value));
+  });
+  ForEachDifference(Unusual(), options,
                     [](const OptionInfo& info) { ADD_FAILURE() << info.name; });
-}
-
-TEST(Recipes, UnknownOnesAreRefusedWithTheKnown) {
-  RunOptions options;
-  EXPECT_THAT([&] { ApplyRecipe("fast", options); },
-              ThrowsMessage<UsageError>(HasSubstr("note, quick")));
+  const auto refused = [&](const char* name, const char* text) {
+    EXPECT_THAT([&] { SetOption(options, name, text); },
+                ThrowsMessage<UsageError>(HasSubstr(name)));
+  };
+  refused("epochs", "2.5");
+  refused("lr", "fast");
+  refused("shuffle", "yes");
+  refused("mean", "1,2");
+  refused("learning-rate", "1");
 }
 
 TEST(Resume, KeepsTheCheckpointsOptions) {

@@ -57,7 +57,7 @@ Outcome RunTiny(const Dataset& images, const TrainOptions& options,
     for (const ParameterInfo& info : Parameters(TinyModel())) {
       std::vector<float> values(static_cast<size_t>(info.elements));
       for (const State state :
-           {State::kParameter, State::kAdamM, State::kAdamV}) {
+           {State::kParameter, State::kFirstMoment, State::kSecondMoment}) {
         engine->Read(state, info.name, values);
         second->Write(state, info.name, values);
       }
@@ -154,6 +154,43 @@ TEST(Train, ResumesExactlyAtEveryStep) {
             << "stopped after " << stop << " with " << threads << " threads";
       }
     }
+  }
+}
+
+TEST(Train, ResumesExactlyUnderASchedule) {
+  const TinyImages images(10);
+  for (const std::string name :
+       {"cosine", "onecycle", "multistep", "plateau"}) {
+    TrainOptions options = Shuffled();
+    options.schedule = {.kind = ParseSchedule(name),
+                        .warmup_epochs = 0.5,
+                        .milestones = {1, 2},
+                        .gamma = 0.5,
+                        .patience = 0};
+    const Outcome whole = RunTiny(images, options);
+    EXPECT_NE(whole.state, RunTiny(images, Shuffled()).state) << name;
+    for (int64_t stop = 1; stop < 9; ++stop) {
+      EXPECT_EQ(RunTiny(images, options, stop), whole)
+          << name << " stopped after " << stop;
+    }
+  }
+}
+
+TEST(Train, StepsHaveTheRateOfTheSchedule) {
+  const TinyImages images(10);
+  FakeEngine engine(TinySpec());
+  std::vector<double> rates;
+  TrainHooks hooks;
+  hooks.on_step = [&](const StepReport& r) {
+    rates.push_back(r.learning_rate);
+  };
+  TrainPosition position;
+  TrainOptions options = {.epochs = 3, .learning_rate = 2};
+  options.schedule = {.kind = ScheduleKind::kStep, .step_epochs = 1};
+  Train(engine, images, nullptr, options, position, hooks);
+  ASSERT_EQ(rates.size(), 9U);
+  for (size_t i = 0; i < rates.size(); ++i) {
+    EXPECT_DOUBLE_EQ(rates[i], i < 3 ? 2 : i < 6 ? 0.2 : 0.02) << i;
   }
 }
 

@@ -54,13 +54,13 @@ class ConvUnit final : public Unit {
 
   void Bind() override {
     forward_->Bind();
+    if (data_gradient_) data_gradient_->Bind();
     if (!weight_gradient_) return;
     weight_gradient_->WriteTo(
         direct_ ? weight_->gradient : partial_->floats(),
         direct_ ? bias_->gradient : partial_bias_->floats());
     weight_gradient_->Bind();
     if (!direct_) partial_out_.Bind(dnnl_);
-    if (data_gradient_) data_gradient_->Bind();
   }
 
   void Forward(const Slice&) override { forward_->Run(); }
@@ -70,12 +70,15 @@ class ConvUnit final : public Unit {
       kernels_.relu_mask(output_.value->floats(), output_.gradient->floats(),
                          Bytes(output_.desc) / 4);
     }
-    weight_gradient_->Run();
-    if (!direct_) AddPartialGradients(/*first=*/slice.first == 0);
+    if (weight_gradient_) {
+      weight_gradient_->Run();
+      if (!direct_) AddPartialGradients(/*first=*/slice.first == 0);
+    }
     if (data_gradient_) data_gradient_->Run();
   }
 
   std::optional<std::string> FinishGradients(int64_t) override {
+    if (!weight_gradient_) return {};
     for (const Parameter* p : {weight_, bias_}) {
       if (!kernels_.all_finite(p->gradient, p->padded_elements())) {
         return p->info.name;
@@ -84,10 +87,18 @@ class ConvUnit final : public Unit {
     return {};
   }
 
-  void Update(int64_t, const AdamCoefficients& adam) override {
-    for (Parameter* p : {weight_, bias_}) {
-      kernels_.adam(p->value, p->m, p->v, p->gradient, p->padded_elements(),
-                    adam);
+  // The padding's gradients are zero.
+  double GradientSquares(int64_t) override {
+    if (!weight_gradient_) return 0;
+    return kernels_.sum_squares(weight_->gradient, weight_->padded_elements()) +
+           kernels_.sum_squares(bias_->gradient, bias_->padded_elements());
+  }
+
+  void Update(int64_t, const UpdateStep& step) override {
+    if (!weight_gradient_) return;
+    for (const Parameter* p : {weight_, bias_}) {
+      kernels_.update(p->tile(), p->gradient, p->padded_elements(),
+                      p->Coefficients(step));
     }
   }
 
@@ -95,14 +106,17 @@ class ConvUnit final : public Unit {
   void PlanBackward(const ConvParts& parts, const ConvAlgorithms& algorithms) {
     Builder& builder = parts.builder;
     const int tick = builder.backward_tick();
-    weight_gradient_ = MakeWeightGradient(parts, algorithms.backward_weights,
-                                          forward_->source(), output_);
+    if (weight_->trained) {
+      weight_gradient_ = MakeWeightGradient(parts, algorithms.backward_weights,
+                                            forward_->source(), output_);
+    }
     if (relu_ == Relu::kMasked) output_.value->UseAt(tick);
     if (input_.gradient) {
       data_gradient_ = algorithms.backward_data == ConvAlgorithm::kWinograd
                            ? MakeWinogradDataGradient(parts, *weight_, output_)
                            : MakeDirectDataGradient(parts, *weight_, output_);
     }
+    if (!weight_gradient_) return;
     const Desc gradient = weight_gradient_->weights_desc();
     direct_ = !accumulates_ && gradient == weight_->desc;
     if (direct_) return;

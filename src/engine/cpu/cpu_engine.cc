@@ -119,7 +119,7 @@ void CpuEngine::MakeNetwork() {
       throw Error(Concat("out of memory: a batch of ", batch, " in slices of ",
                          slice, " needs ", needed >> 20, " MiB, of which ",
                          network_->state_bytes() >> 20,
-                         " MiB for the parameters and their moments; ",
+                         " MiB for the parameters and what is kept for each; ",
                          budget >> 20, " MiB are available"));
     }
     // At most half, and less where that surely does not fit either: what a
@@ -178,6 +178,14 @@ std::optional<NonFinite> CpuEngine::FinishGradients(int64_t images) {
   return found;
 }
 
+double CpuEngine::GradientNorm() {
+  double squares = 0;
+  for (const auto& unit : network_->units()) {
+    squares += unit->GradientSquares(trained_images_);
+  }
+  return std::sqrt(squares);
+}
+
 Ticket CpuEngine::TrainStep(const Batch& batch, const StepParams& step) {
   if (!spec_.training) throw UsageError("this engine was made for inference");
   omp_set_num_threads(spec_.threads);
@@ -206,9 +214,14 @@ Ticket CpuEngine::TrainStep(const Batch& batch, const StepParams& step) {
     result.non_finite = FinishGradients(checked.count());
   }
   if (!result.non_finite) {
+    if (spec_.clip_norm > 0) result.gradient_norm = GradientNorm();
     network_->Update(
         checked.count(),
-        MakeAdamCoefficients(spec_.optimizer, step.step, step.learning_rate));
+        {.optimizer = spec_.optimizer,
+         .step = step.step,
+         .learning_rate = step.learning_rate,
+         .gradient_scale = ClipScale(result.gradient_norm, spec_.clip_norm),
+         .average_decay = spec_.average_decay});
   }
   result.times.update += lap();
   results_[static_cast<size_t>(next_ticket_ % kTickets)] = result;
@@ -240,11 +253,13 @@ double CpuEngine::Loss(const Batch& batch, const Slice& slice, int64_t count,
     if (batch.labels.empty()) {
       const auto target =
           batch.label_probabilities.subspan(image * classes, classes);
-      loss += SoftmaxCrossEntropy(gradient, logits, target, scale);
+      loss += SoftmaxCrossEntropy(gradient, logits, target, scale,
+                                  spec_.label_smoothing);
       wanted = ArgMax(target);
     } else {
       wanted = batch.labels[image];
-      loss += SoftmaxCrossEntropy(gradient, logits, batch.labels[image], scale);
+      loss += SoftmaxCrossEntropy(gradient, logits, batch.labels[image], scale,
+                                  spec_.label_smoothing);
     }
     correct += ArgMax(logits) == wanted ? 1 : 0;
   }
@@ -308,27 +323,22 @@ Parameter& CpuEngine::Find(std::string_view name) const {
   throw UsageError(Concat("no parameter is named '", name, "'"));
 }
 
-float* CpuEngine::Values(const Parameter& parameter, State state) const {
+float* CpuEngine::Values(Parameter& parameter, State state) const {
   if (!spec_.training && state != State::kParameter) {
     throw UsageError("an engine for inference has no optimizer state");
   }
-  switch (state) {
-    case State::kParameter:
-      return parameter.value;
-    case State::kGradient:
-      return parameter.gradient;
-    case State::kAdamM:
-      return parameter.m;
-    case State::kAdamV:
-      return parameter.v;
+  const std::vector<State>& kept = network_->states();
+  if (state != State::kParameter && state != State::kGradient &&
+      std::find(kept.begin(), kept.end(), state) == kept.end()) {
+    throw UsageError("this engine's optimizer keeps no such state");
   }
-  return nullptr;
+  return *Place(parameter, state);
 }
 
 void CpuEngine::Read(State state, std::string_view name,
                      std::span<float> values) const {
   omp_set_num_threads(spec_.threads);
-  const Parameter& parameter = Find(name);
+  Parameter& parameter = Find(name);
   CheckCount(parameter.info.name.c_str(), values.size(),
              parameter.info.elements);
   if (const float* from = Values(parameter, state)) {
@@ -337,13 +347,17 @@ void CpuEngine::Read(State state, std::string_view name,
     return;
   }
   for (const auto& unit : network_->units()) {
-    if (unit->FormGradient(parameter, trained_images_, values)) return;
+    if (state == State::kGradient &&
+        unit->FormGradient(parameter, trained_images_, values)) {
+      return;
+    }
   }
+  std::fill(values.begin(), values.end(), 0.0F);  // frozen
 }
 
 std::span<const float> CpuEngine::View(State state,
                                        std::string_view name) const {
-  const Parameter& parameter = Find(name);
+  Parameter& parameter = Find(name);
   const float* values = Values(parameter, state);
   if (!values || parameter.desc != parameter.canonical) return {};
   return {values, static_cast<size_t>(parameter.info.elements)};
@@ -356,9 +370,11 @@ void CpuEngine::Write(State state, std::string_view name,
   Parameter& parameter = Find(name);
   CheckCount(parameter.info.name.c_str(), values.size(),
              parameter.info.elements);
+  float* to = Values(parameter, state);
+  if (to == nullptr) return;  // frozen
   ++parameter.writes;
   Reorder(dnnl_, parameter.canonical, const_cast<float*>(values.data()),
-          parameter.desc, Values(parameter, state))(dnnl_);
+          parameter.desc, to)(dnnl_);
 }
 
 }  // namespace cpu

@@ -48,11 +48,12 @@ class CpuEngine final : public Engine {
                    int64_t epoch);
   void MakeInput(const Slice& slice);
   std::optional<NonFinite> FinishGradients(int64_t images);
+  double GradientNorm();
   double Loss(const Batch& batch, const Slice& slice, int64_t count,
               int64_t& correct);
   std::string FirstNonFinite(const Slice& slice);
   Parameter& Find(std::string_view name) const;
-  float* Values(const Parameter& parameter, State state) const;
+  float* Values(Parameter& parameter, State state) const;
 
   EngineSpec spec_;
   const Kernels& kernels_;

@@ -129,15 +129,43 @@ void Dropout(const DropoutWork& work) {
   }
 }
 
-void Adam(float* w, float* m, float* v, const float* g, int64_t n,
-          const AdamCoefficients& adam) {
-#pragma omp parallel for simd schedule(static) if (n >= kParallelFrom)
-  for (int64_t i = 0; i < n; ++i) AdamUpdate(w[i], m[i], v[i], g[i], adam);
+// In blocks, whose sums round less than one long one.
+constexpr int64_t kSumBlock = 4096;
+
+double Dot(const float* x, const float* y, int64_t n) {
+  double total = 0;
+  for (int64_t first = 0; first < n; first += kSumBlock) {
+    const int64_t rest = n - first;
+    const int64_t count = rest < kSumBlock ? rest : kSumBlock;
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = first; i < first + count; ++i) {
+      sum += static_cast<double>(x[i]) * static_cast<double>(y[i]);
+    }
+    total += sum;
+  }
+  return total;
+}
+
+double SumSquares(const float* x, int64_t n) { return Dot(x, x, n); }
+
+// Four streams of this many floats stay in the L1 cache.
+constexpr int64_t kUpdateBlock = 1024;
+
+void Update(const ParameterTile& values, const float* g, int64_t n,
+            const UpdateCoefficients& step) {
+#pragma omp parallel for schedule(static) if (n >= kParallelFrom)
+  for (int64_t i = 0; i < n; i += kUpdateBlock) {
+    const int64_t rest = n - i;
+    UpdateTile(At(values, i), g + i, rest < kUpdateBlock ? rest : kUpdateBlock,
+               step);
+  }
 }
 
 // The linear update's tile: kTileRows × kTileColumns gradients are summed in
 // registers over the batch (6 × 4 of the 32 zmm registers; with 16 ymm
-// registers 4 × 2 of twice the loads), then handed to Adam from the L1 cache.
+// registers 4 × 2 of twice the loads), then handed to the optimizer from the L1
+// cache.
 #if defined(__AVX512F__)
 constexpr int kTileRows = 6;
 constexpr int kLanes = 16;
@@ -194,7 +222,7 @@ void GradientTile(const float* panel, const float* gradients, int64_t images,
 }
 
 template <int kRows>
-void UpdateRows(const LinearUpdateWork& work, const AdamCoefficients& adam,
+void UpdateRows(const LinearUpdateWork& work, const UpdateCoefficients& step,
                 int64_t row) {
   float tile[kRows * kTileColumns];
   for (int64_t column = 0; column < work.in; column += kTileColumns) {
@@ -204,25 +232,21 @@ void UpdateRows(const LinearUpdateWork& work, const AdamCoefficients& adam,
     const int64_t n = rest < kTileColumns ? rest : kTileColumns;
     for (int r = 0; r < kRows; ++r) {
       const int64_t at = (row + r) * work.in + column;
-      const float* g = tile + r * kTileColumns;
-#pragma omp simd
-      for (int64_t i = 0; i < n; ++i) {
-        AdamUpdate(work.weights[at + i], work.m[at + i], work.v[at + i], g[i],
-                   adam);
-      }
+      UpdateTile(At(work.weights, at), tile + r * kTileColumns, n, step);
     }
   }
 }
 
-void LinearUpdate(const LinearUpdateWork& work, const AdamCoefficients& adam) {
+void LinearUpdate(const LinearUpdateWork& work,
+                  const UpdateCoefficients& step) {
   PackInputs(work);
   const int64_t blocks = work.out / kTileRows;
 #pragma omp parallel for schedule(static)
   for (int64_t block = 0; block < blocks; ++block) {
-    UpdateRows<kTileRows>(work, adam, block * kTileRows);
+    UpdateRows<kTileRows>(work, step, block * kTileRows);
   }
   for (int64_t row = blocks * kTileRows; row < work.out; ++row) {
-    UpdateRows<1>(work, adam, row);
+    UpdateRows<1>(work, step, row);
   }
 }
 
@@ -352,7 +376,9 @@ const Kernels kKernels = {
     .all_finite = AllFinite,
     .max_abs = MaxAbs,
     .dropout = Dropout,
-    .adam = Adam,
+    .sum_squares = SumSquares,
+    .dot = Dot,
+    .update = Update,
     .linear_forward = LinearForward,
     .linear_pack_bytes = LinearPackBytes,
     .linear_update = LinearUpdate,

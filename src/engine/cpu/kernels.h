@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "core/isa.h"
-#include "engine/adam.h"
+#include "engine/optimizer.h"
 
 namespace alexnet::cpu {
 
@@ -35,9 +35,7 @@ struct LinearForwardWork {
 };
 
 struct LinearUpdateWork {
-  float* weights;  // out × in
-  float* m;
-  float* v;
+  ParameterTile weights;   // out × in
   const float* inputs;     // images × in
   const float* gradients;  // images × out
   float* packed;           // scratch of linear_pack_bytes, 64-byte aligned
@@ -82,15 +80,19 @@ struct Kernels {
   float (*max_abs)(const float* x, int64_t n);
   // x ← x · scale or 0, by the mask of core/philox.h
   void (*dropout)(const DropoutWork& work);
-  // AdamUpdate (engine/adam.h) on n elements
-  void (*adam)(float* w, float* m, float* v, const float* g, int64_t n,
-               const AdamCoefficients& adam);
+  // Σ x², in double
+  double (*sum_squares)(const float* x, int64_t n);
+  // Σ x·y, in double
+  double (*dot)(const float* x, const float* y, int64_t n);
+  // UpdateTile (engine/optimizer.h) on n elements
+  void (*update)(const ParameterTile& values, const float* g, int64_t n,
+                 const UpdateCoefficients& step);
   // y = x·wᵀ + bias, then max(·, 0) if asked
   void (*linear_forward)(const LinearForwardWork& work);
   int64_t (*linear_pack_bytes)(int64_t images, int64_t in);
-  // AdamUpdate with the gradient dW[k, c] = Σ_n dy[n, k]·x[n, c]
+  // UpdateTile with the gradient dW[k, c] = Σ_n dy[n, k]·x[n, c]
   void (*linear_update)(const LinearUpdateWork& work,
-                        const AdamCoefficients& adam);
+                        const UpdateCoefficients& step);
   // Pillow's resize (core/resize.h), then (x/255 − mean)/std
   void (*make_input)(const InputWork& work);
   // A register-bound multiply-add loop on the calling thread: returns the

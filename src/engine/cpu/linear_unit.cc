@@ -2,8 +2,9 @@
 // Linear + bias (+ ReLU). The weights' gradient, 94 % of the note's network, is
 // never stored: the batch's inputs x and output gradients dy are kept (86 KB an
 // image), and the update forms dW = dyᵀ·x tile by tile on its way through the
-// parameters. That also leaves room to clip by the global norm before the
-// update, since ‖dW‖² = Σ_ij (x_i·x_j)(dy_i·dy_j) needs no dW either.
+// parameters. Clipping by the global norm needs no dW either, since
+// ‖dW‖² = Σ_ij (x_i·x_j)(dy_i·dy_j).
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -47,11 +48,14 @@ class LinearUnit final : public Unit {
     const int tick = builder.backward_tick();
     if (relu_ != Relu::kNone) output_.value->UseAt(tick);
     if (input_.gradient) input_.gradient->UseAt(tick);
+    if (!weight_->trained) return;
     batch_ = builder.slice * builder.slices;
+    clips_ = builder.spec.clip_norm > 0;
   }
 
   void Bind() override {
     if (batch_ == 0) return;
+    if (clips_) products_ = Pages(2 * batch_ * batch_ * 4);
     inputs_ = Pages(batch_ * in_ * 4);
     gradients_ = Pages(batch_ * out_ * 4);
     packed_ = Pages(kernels_.linear_pack_bytes(batch_, in_));
@@ -67,7 +71,7 @@ class LinearUnit final : public Unit {
                              .in = in_,
                              .out = out_,
                              .relu = relu_ != Relu::kNone});
-    if (slice.training) {
+    if (slice.training && batch_ > 0) {
       std::memcpy(Inputs() + slice.first * in_, x,
                   static_cast<size_t>(slice.images * in_) * sizeof(float));
     }
@@ -79,8 +83,10 @@ class LinearUnit final : public Unit {
     if (relu_ != Relu::kNone) {
       kernels_.relu_mask(output_.value->floats(), dy, elements);
     }
-    std::memcpy(Gradients() + slice.first * out_, dy,
-                static_cast<size_t>(elements) * sizeof(float));
+    if (batch_ > 0) {
+      std::memcpy(Gradients() + slice.first * out_, dy,
+                  static_cast<size_t>(elements) * sizeof(float));
+    }
     if (!input_.gradient) return;
     float* dx = input_.gradient->floats();
     Gemm('N', 'N', slice.images, in_, out_, dy, out_, weight_->value, in_, dx,
@@ -93,6 +99,7 @@ class LinearUnit final : public Unit {
   }
 
   std::optional<std::string> FinishGradients(int64_t images) override {
+    if (batch_ == 0) return {};
     kernels_.sum_rows(Gradients(), images, out_, bias_->gradient);
     if (!kernels_.all_finite(bias_->gradient, out_)) return bias_->info.name;
     // |dW| is at most images · max|x| · max|dy|. Only where that bound itself
@@ -110,24 +117,36 @@ class LinearUnit final : public Unit {
     return {};
   }
 
-  void Update(int64_t images, const AdamCoefficients& adam) override {
-    kernels_.linear_update({.weights = weight_->value,
-                            .m = weight_->m,
-                            .v = weight_->v,
+  double GradientSquares(int64_t images) override {
+    if (batch_ == 0) return 0;
+    auto* inputs = reinterpret_cast<float*>(products_.data());
+    float* gradients = inputs + images * images;
+    Gemm('N', 'T', images, images, in_, Inputs(), in_, Inputs(), in_, inputs,
+         images);
+    Gemm('N', 'T', images, images, out_, Gradients(), out_, Gradients(), out_,
+         gradients, images);
+    // Rounding may leave a tiny sum below zero.
+    return std::max(0.0, kernels_.dot(inputs, gradients, images * images)) +
+           kernels_.sum_squares(bias_->gradient, out_);
+  }
+
+  void Update(int64_t images, const UpdateStep& step) override {
+    if (batch_ == 0) return;
+    kernels_.linear_update({.weights = weight_->tile(),
                             .inputs = Inputs(),
                             .gradients = Gradients(),
                             .packed = reinterpret_cast<float*>(packed_.data()),
                             .images = images,
                             .in = in_,
                             .out = out_},
-                           adam);
-    kernels_.adam(bias_->value, bias_->m, bias_->v, bias_->gradient, out_,
-                  adam);
+                           weight_->Coefficients(step));
+    kernels_.update(bias_->tile(), bias_->gradient, out_,
+                    bias_->Coefficients(step));
   }
 
   bool FormGradient(const Parameter& parameter, int64_t images,
                     std::span<float> values) override {
-    if (&parameter != weight_) return false;
+    if (&parameter != weight_ || batch_ == 0) return false;
     Gemm('T', 'N', out_, in_, images, Gradients(), out_, Inputs(), in_,
          values.data(), in_);
     return true;
@@ -135,7 +154,8 @@ class LinearUnit final : public Unit {
 
   int64_t persistent_bytes() const override {
     if (batch_ == 0) return 0;
-    return batch_ * (in_ + out_) * 4 + kernels_.linear_pack_bytes(batch_, in_);
+    return batch_ * (in_ + out_) * 4 + kernels_.linear_pack_bytes(batch_, in_) +
+           (clips_ ? 2 * batch_ * batch_ * 4 : 0);
   }
 
  private:
@@ -147,11 +167,13 @@ class LinearUnit final : public Unit {
   int64_t in_;
   int64_t out_;
   Relu relu_;
-  int64_t batch_ = 0;  // most images in a step; 0 in inference
+  int64_t batch_ = 0;  // most images in a step; 0 where it is not trained
+  bool clips_ = false;
   Parameter* weight_ = nullptr;
   Parameter* bias_ = nullptr;
   Pages inputs_;     // batch × in
   Pages gradients_;  // batch × out
+  Pages products_;   // x_i·x_j, then dy_i·dy_j, of all pairs of images
   Pages packed_;     // the inputs again, in the order of the update's tiles
 };
 

@@ -29,10 +29,9 @@ Relu FusedRelu(const ModelSpec& model, size_t layer) {
                                              : Relu::kMasked;
 }
 
-// How often a parameter's space is needed: value, gradient, two moments.
-int64_t Copies(const Parameter& parameter, bool training) {
-  if (!training) return 1;
-  return parameter.kind == Gradient::kStored ? 4 : 3;
+bool Trains(const ModelSpec& model, size_t layer) {
+  return !model.layers[layer].frozen &&
+         (Is<Conv2dSpec>(model, layer) || Is<LinearSpec>(model, layer));
 }
 
 // Adds the time of its life to a sum.
@@ -78,12 +77,14 @@ Parameter& Builder::AddParameter(const ParameterInfo& info,
   parameter.canonical = canonical;
   parameter.desc = desc;
   parameter.kind = gradient;
+  parameter.trained = spec.training && !info.frozen;
   return parameter;
 }
 
 Network::Network(const EngineSpec& spec, int64_t slice, int64_t slices,
                  const KernelPlan& plan, const Kernels& kernels)
     : slice_(slice), slices_(slices), training_(spec.training) {
+  if (training_) states_ = TrainingStates(spec);
   const Shape3& in = spec.model.input;
   input_.shape = in;
   input_.desc = Plain({slice, in.channels, in.height, in.width});
@@ -128,6 +129,8 @@ void Network::AddUnits(Builder& builder, const ModelSpec& model,
   for (size_t i = 0; i < model.layers.size(); ++i) {
     const std::string& name = model.layers[i].name;
     const LayerOp& op = model.layers[i].op;
+    if (!builder.reached) first_trained_ = units_.size();
+    builder.reached = builder.reached || Trains(model, i);
     if (const auto* conv = std::get_if<Conv2dSpec>(&op)) {
       const Relu relu = FusedRelu(model, i);
       add(MakeConvUnit(builder, name, *conv, infos[i].output, parameters_of(i),
@@ -149,6 +152,9 @@ void Network::AddUnits(Builder& builder, const ModelSpec& model,
     } else if (const auto* lrn = std::get_if<LocalResponseNormSpec>(&op)) {
       if (lrn->size % 2 == 0) add(MakePlainUnit(builder, name, false, last()));
       add(MakeLrnUnit(builder, name, *lrn, last()));
+    } else if (const auto* map = std::get_if<MapResponseNormSpec>(&op)) {
+      add(MakePlainUnit(builder, name, /*flat=*/false, last()));
+      add(MakeMapNormUnit(builder, name, *map, last()));
     } else if (std::holds_alternative<ReluSpec>(op)) {
       add(MakeReluUnit(builder, name, last()));
     } else if (std::holds_alternative<FlattenSpec>(op)) {
@@ -164,10 +170,17 @@ void Network::AddUnits(Builder& builder, const ModelSpec& model,
   if (!last().flat) add(MakePlainUnit(builder, "logits", true, last()));
 }
 
+// How often a parameter's space is needed: value, stored gradient, states.
+int64_t Network::Copies(const Parameter& p) const {
+  if (!p.trained) return 1;
+  return (p.kind == Gradient::kStored ? 2 : 1) +
+         static_cast<int64_t>(states_.size());
+}
+
 int64_t Network::state_bytes() const {
   int64_t bytes = 0;
   for (const Parameter& p : parameters_) {
-    bytes += Copies(p, training_) * RoundUp(Bytes(p.desc), kCacheLine);
+    bytes += Copies(p) * RoundUp(Bytes(p.desc), kCacheLine);
   }
   return bytes;
 }
@@ -176,6 +189,22 @@ int64_t Network::planned_bytes() const {
   int64_t bytes = arena_.bytes() + state_bytes();
   for (const auto& unit : units_) bytes += unit->persistent_bytes();
   return bytes;
+}
+
+float** Place(Parameter& parameter, State state) {
+  switch (state) {
+    case State::kParameter:
+      return &parameter.value;
+    case State::kGradient:
+      return &parameter.gradient;
+    case State::kFirstMoment:
+      return &parameter.m;
+    case State::kSecondMoment:
+      return &parameter.v;
+    case State::kAverage:
+      return &parameter.average;
+  }
+  return nullptr;
 }
 
 void Network::Allocate() {
@@ -189,9 +218,8 @@ void Network::Allocate() {
   };
   for (Parameter& p : parameters_) {
     p.value = take(p);
-    if (!training_) continue;
-    p.m = take(p);
-    p.v = take(p);
+    if (!p.trained) continue;
+    for (const State state : states_) *Place(p, state) = take(p);
     if (p.kind == Gradient::kStored) p.gradient = take(p);
   }
   for (const auto& unit : units_) {
@@ -207,13 +235,13 @@ std::vector<MemoryUse> Network::Memory() const {
   int64_t kept = 0;
   for (const Parameter& p : parameters_) {
     parameters += Bytes(p.desc);
-    if (!training_) continue;
-    moments += 2 * Bytes(p.desc);
+    if (!p.trained) continue;
+    moments += static_cast<int64_t>(states_.size()) * Bytes(p.desc);
     if (p.kind == Gradient::kStored) gradients += Bytes(p.desc);
   }
   for (const auto& unit : units_) kept += unit->persistent_bytes();
   return {{"parameters", parameters},
-          {"optimizer moments", moments},
+          {"optimizer state", moments},
           {"gradients of convolutions and biases", gradients},
           {"inputs and gradients kept by the linear layers", kept},
           {"activations and scratch (one arena)", arena_.bytes()}};
@@ -227,16 +255,16 @@ void Network::Forward(const Slice& slice) {
 }
 
 void Network::Backward(const Slice& slice) {
-  for (size_t i = units_.size(); i-- > 0;) {
+  for (size_t i = units_.size(); i-- > first_trained_;) {
     const Timer timer(times_[i].backward);
     units_[i]->Backward(slice);
   }
 }
 
-void Network::Update(int64_t images, const AdamCoefficients& adam) {
+void Network::Update(int64_t images, const UpdateStep& step) {
   for (size_t i = 0; i < units_.size(); ++i) {
     const Timer timer(times_[i].update);
-    units_[i]->Update(images, adam);
+    units_[i]->Update(images, step);
   }
 }
 

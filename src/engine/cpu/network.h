@@ -13,6 +13,9 @@
 
 namespace alexnet::cpu {
 
+// Where a parameter's values of this state are.
+float** Place(Parameter& parameter, State state);
+
 class Network {
  public:
   // Plans for slices of `slice` images, at most `slices` of them in a batch.
@@ -34,6 +37,7 @@ class Network {
     return reinterpret_cast<uint8_t*>(resize_scratch_->data);
   }
   const std::vector<std::unique_ptr<Unit>>& units() const { return units_; }
+  const std::vector<State>& states() const { return states_; }
   const std::deque<Parameter>& parameters() const { return parameters_; }
   std::deque<Parameter>& parameters() { return parameters_; }
   std::vector<MemoryUse> Memory() const;
@@ -41,13 +45,14 @@ class Network {
   void Forward(const Slice& slice);
   void Backward(const Slice& slice);
   // Applies the gradients of a batch of `images`.
-  void Update(int64_t images, const AdamCoefficients& adam);
+  void Update(int64_t images, const UpdateStep& step);
 
   // Since ClearTimes().
   const std::vector<LayerTimes>& times() const { return times_; }
   void ClearTimes();
 
  private:
+  int64_t Copies(const Parameter& p) const;
   void AddUnits(Builder& builder, const ModelSpec& model,
                 const KernelPlan& plan);
 
@@ -55,6 +60,8 @@ class Network {
   int64_t slice_;
   int64_t slices_;
   bool training_;
+  std::vector<State> states_;  // kept for each trained parameter
+  size_t first_trained_ = 0;   // the first unit that gradients reach
   Arena arena_;
   Activation input_;
   Buffer* resize_scratch_ = nullptr;

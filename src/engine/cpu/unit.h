@@ -16,9 +16,9 @@
 #include "alexnet/engine.h"
 #include "alexnet/model.h"
 #include "core/arena.h"
-#include "engine/adam.h"
 #include "engine/cpu/kernels.h"
 #include "engine/cpu/primitive.h"
+#include "engine/optimizer.h"
 
 namespace alexnet::cpu {
 
@@ -38,13 +38,19 @@ struct Parameter {
   ParameterInfo info;
   Desc canonical;  // PyTorch's layout
   Desc desc;
+  bool trained = false;  // else it has a value and nothing more
   float* value = nullptr;
   float* m = nullptr;
   float* v = nullptr;
+  float* average = nullptr;
   Gradient kind = Gradient::kStored;
   float* gradient = nullptr;  // null where it is formed tile by tile
   int64_t writes = 0;  // from outside; tells what was made from it is old
   int64_t padded_elements() const { return Bytes(desc) / 4; }
+  ParameterTile tile() const { return {value, m, v, average}; }
+  UpdateCoefficients Coefficients(const UpdateStep& step) const {
+    return MakeCoefficients(step, info.lr_multiplier, info.decay_multiplier);
+  }
 };
 
 // The images being worked on.
@@ -68,8 +74,11 @@ struct Builder {
   Buffer* scratchpad;  // oneDNN's; every unit raises its size
   int units = 0;       // made so far
   int unit_count = 0;  // at the end
+  // True once this layer or one before it is trained: where it is not, no
+  // gradient is wanted and units are planned as for inference.
+  bool reached = false;
 
-  bool training() const { return spec.training; }
+  bool training() const { return spec.training && reached; }
   // The step's clock: forward through the units, the loss at unit_count, then
   // back, two ticks a unit: what it does first (the weights' gradient of a
   // convolution), and then its input's gradient, so that the scratch of one
@@ -96,7 +105,9 @@ class Unit {
   // images. Returns the name of the first parameter whose gradient is not
   // finite.
   virtual std::optional<std::string> FinishGradients(int64_t) { return {}; }
-  virtual void Update(int64_t, const AdamCoefficients&) {}
+  // Σ g² over the gradients of this unit, once they are finished.
+  virtual double GradientSquares(int64_t) { return 0; }
+  virtual void Update(int64_t, const UpdateStep&) {}
   // Forms the gradient of a parameter that does not store it, in canonical
   // layout; false if it is not one of this unit's.
   virtual bool FormGradient(const Parameter&, int64_t, std::span<float>) {

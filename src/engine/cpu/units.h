@@ -44,6 +44,11 @@ std::unique_ptr<Unit> MakeLrnUnit(Builder& builder, const std::string& name,
                                   const LocalResponseNormSpec& spec,
                                   Activation input);
 
+// The input must be in plain layout.
+std::unique_ptr<Unit> MakeMapNormUnit(Builder& builder, const std::string& name,
+                                      const MapResponseNormSpec& spec,
+                                      Activation input);
+
 std::unique_ptr<Unit> MakeReluUnit(Builder& builder, const std::string& name,
                                    Activation input);
 

@@ -18,6 +18,32 @@ std::string Gpu() {
   return properties.name;
 }
 
+// Better than to train otherwise than was asked for.
+void RefuseWhatIsMissing(const EngineSpec& spec) {
+  const auto refuse = [](const std::string& what) {
+    throw UsageError(
+        Concat("the CUDA engine has no ", what, "; --device cpu does"));
+  };
+  for (const LayerSpec& layer : spec.model.layers) {
+    if (std::holds_alternative<MapResponseNormSpec>(layer.op)) {
+      refuse("normalisation within a map (" + layer.name + ")");
+    }
+    if (!spec.training) continue;
+    if (layer.frozen) refuse("frozen layers (" + layer.name + ")");
+    if (layer.rates != RateSpec{}) {
+      refuse("rates for single parameters (" + layer.name + ")");
+    }
+  }
+  if (!spec.training) return;
+  const OptimizerKind kind = spec.optimizer.kind;
+  if (kind != OptimizerKind::kAdam && kind != OptimizerKind::kAdamW) {
+    refuse(Concat("optimizer ", Name(kind)));
+  }
+  if (spec.label_smoothing != 0) refuse("label smoothing");
+  if (spec.clip_norm != 0) refuse("gradient clipping");
+  if (spec.average_decay != 0) refuse("average of the weights");
+}
+
 }  // namespace
 
 std::string DeviceProblem() {
@@ -53,6 +79,7 @@ CudaEngine::CudaEngine(const EngineSpec& spec)
       places_(PlaceParameters(spec.model)),
       flat_(FlatElements(places_)),
       kernels_(KernelPlan::Parse(spec.kernel_plan)) {
+  RefuseWhatIsMissing(spec_);
   CHECK_CUDA(cudaSetDevice(0), "GPU");
   stream_ = MakeStream();
   CHECK_CUDNN(cudnnCreate(cudnn_.out()), "cuDNN");
@@ -313,8 +340,9 @@ void CudaEngine::Send(const CheckedBatch& checked, const Batch& batch,
   if (step) {
     send.labels = true;
     send.epoch = step->epoch;
-    send.adam =
-        MakeAdamCoefficients(spec_.optimizer, step->step, step->learning_rate);
+    send.update = MakeCoefficients({.optimizer = spec_.optimizer,
+                                    .step = step->step,
+                                    .learning_rate = step->learning_rate});
   }
   io_->Upload(send, stream_.get());
 }
@@ -401,10 +429,12 @@ float* CudaEngine::Values(const ParameterPlace& place, State state) const {
       return values_.floats() + place.offset;
     case State::kGradient:
       return gradients_.floats() + place.offset;
-    case State::kAdamM:
+    case State::kFirstMoment:
       return m_.floats() + place.offset;
-    case State::kAdamV:
+    case State::kSecondMoment:
       return v_.floats() + place.offset;
+    case State::kAverage:
+      throw UsageError("the CUDA engine keeps no average of the weights");
   }
   return nullptr;
 }

@@ -9,7 +9,7 @@
 #include <cstdint>
 
 #include "core/resize.h"
-#include "engine/adam.h"
+#include "engine/optimizer.h"
 #include "engine/formulas.h"
 
 namespace alexnet::cuda {
@@ -21,7 +21,7 @@ inline int64_t Bytes(Type type) { return type == Type::kFloat32 ? 4 : 2; }
 // What a step needs to know, on the device; the arrays follow one another in
 // the same block, each for all images of the step's slices.
 struct StepInput {
-  AdamCoefficients adam;
+  UpdateCoefficients update;
   const uint8_t* pixels = nullptr;
   int64_t epoch = 0;
   int32_t count = 0;  // images; places beyond are filled with zeros

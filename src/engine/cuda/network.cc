@@ -67,6 +67,8 @@ struct Network::ForwardOp {
     ReluForward(out().value->data, net.type_, Elements(net.plan_, op.target),
                 stream());
   }
+  // Refused when the engine is made.
+  void operator()(const MapResponseNormSpec&) const {}
   void operator()(const LocalResponseNormSpec& norm) const {
     NormForward(out().value->data, in().value->data, in().shape, net.type_,
                 norm, net.plan_.slice, stream());
@@ -137,6 +139,8 @@ struct Network::BackwardOp {
     ReluBackward(dx(), in().value->data, net.type_,
                  Elements(net.plan_, op.source), stream());
   }
+  // Refused when the engine is made.
+  void operator()(const MapResponseNormSpec&) const {}
   void operator()(const LocalResponseNormSpec& norm) const {
     if (dx() == nullptr) return;
     NormBackward(dx(), dy(), in().value->data, in().shape, net.type_, norm,

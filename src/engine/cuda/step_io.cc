@@ -62,7 +62,7 @@ void StepIo::Upload(const Send& send, cudaStream_t stream) {
   const auto first = static_cast<size_t>(send.first);
   const auto count = static_cast<size_t>(send.count);
   const bool soft = send.labels && send.batch.labels.empty();
-  const StepInput input = {.adam = send.adam,
+  const StepInput input = {.update = send.update,
                            .pixels = send.pixels,
                            .epoch = send.epoch,
                            .count = static_cast<int32_t>(send.count),

@@ -27,7 +27,7 @@ class StepIo {
   StepBlock block() const { return On(device_.data(), output_.data()); }
 
   // Sends `count` images from `first` of the batch on, with labels if asked.
-  // `adam` and epoch may be defaults for inference.
+  // `update` and epoch may be defaults for inference.
   struct Send {
     const CheckedBatch& checked;
     const Batch& batch;
@@ -37,7 +37,7 @@ class StepIo {
     int64_t count = 0;
     bool labels = false;
     int64_t epoch = 0;
-    AdamCoefficients adam = {};
+    UpdateCoefficients update = {};
   };
   void Upload(const Send& send, cudaStream_t stream);
 

@@ -99,16 +99,16 @@ struct CopyOut {
 __global__ void UpdateKernel(float4* w, float4* m, float4* v, const float4* g,
                              CopyOut copy, int64_t quads, StepBlock step) {
   if (step.output->bad != kGoodGradients) return;
-  const AdamCoefficients adam = step.input->adam;
+  const UpdateCoefficients update = step.input->update;
   for (int64_t i = FirstElement(); i < quads; i += Stride()) {
     float4 wi = w[i];
     float4 mi = m[i];
     float4 vi = v[i];
     const float4 gi = g[i];
-    AdamUpdate(wi.x, mi.x, vi.x, gi.x, adam);
-    AdamUpdate(wi.y, mi.y, vi.y, gi.y, adam);
-    AdamUpdate(wi.z, mi.z, vi.z, gi.z, adam);
-    AdamUpdate(wi.w, mi.w, vi.w, gi.w, adam);
+    AdamUpdate(wi.x, mi.x, vi.x, gi.x, update);
+    AdamUpdate(wi.y, mi.y, vi.y, gi.y, update);
+    AdamUpdate(wi.z, mi.z, vi.z, gi.z, update);
+    AdamUpdate(wi.w, mi.w, vi.w, gi.w, update);
     w[i] = wi;
     m[i] = mi;
     v[i] = vi;

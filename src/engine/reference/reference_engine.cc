@@ -4,14 +4,15 @@
 #include <array>
 #include <chrono>
 #include <cmath>
+#include <map>
 
 #include "alexnet/error.h"
 #include "core/resize.h"
-#include "engine/adam.h"
 #include "engine/batch_check.h"
 #include "engine/factories.h"
 #include "engine/loss.h"
 #include "engine/non_finite.h"
+#include "engine/optimizer.h"
 #include "engine/reference/reference_network.h"
 
 namespace alexnet {
@@ -72,14 +73,16 @@ class ReferenceEngine : public Engine {
   double SliceLoss(const CheckedBatch& images, const Batch& batch,
                    int64_t first, int64_t count, int64_t& correct);
   std::optional<NonFinite> FindNonFinite(double loss) const;
-  void Update(const StepParams& step);
+  void ZeroFrozenGradients();
+  double GradientNorm() const;
+  void Update(const StepParams& step, double gradient_scale);
   size_t Find(std::string_view parameter) const;
   std::span<const float> Values(State state, std::string_view parameter) const;
 
   EngineSpec spec_;
   ReferenceNetwork<float> network_;
-  std::vector<std::vector<float>> adam_m_;
-  std::vector<std::vector<float>> adam_v_;
+  // Each parameter's values of each state, empty where it is not kept.
+  std::map<State, std::vector<std::vector<float>>> states_;
   StagedSets staged_;
   DropoutKeys dropout_;
   ResizePlan resize_;
@@ -95,11 +98,11 @@ ReferenceEngine::ReferenceEngine(const EngineSpec& spec)
                {.max_images = spec_.slice_size, .training = spec_.training}),
       resize_({spec_.source.height, spec_.source.width},
               {spec_.model.input.height, spec_.model.input.width}) {
-  for (const ParameterInfo& info : network_.parameters()) {
-    const auto elements =
-        spec_.training ? static_cast<size_t>(info.elements) : 0;
-    adam_m_.emplace_back(elements);
-    adam_v_.emplace_back(elements);
+  for (const State state : TrainingStates(spec_)) {
+    if (!spec_.training) break;
+    for (const ParameterInfo& info : network_.parameters()) {
+      states_[state].emplace_back(static_cast<size_t>(info.elements));
+    }
   }
   dropout_.seed = spec_.seed;
   dropout_.samples.resize(static_cast<size_t>(spec_.slice_size));
@@ -141,11 +144,13 @@ double ReferenceEngine::SliceLoss(const CheckedBatch& images,
     if (batch.labels.empty()) {
       const std::span<const float> target =
           batch.label_probabilities.subspan(image * classes, classes);
-      loss += SoftmaxCrossEntropy(gradient, logits, target, scale);
+      loss += SoftmaxCrossEntropy(gradient, logits, target, scale,
+                                  spec_.label_smoothing);
       truth = ArgMax(target);
     } else {
       truth = batch.labels[image];
-      loss += SoftmaxCrossEntropy(gradient, logits, batch.labels[image], scale);
+      loss += SoftmaxCrossEntropy(gradient, logits, batch.labels[image], scale,
+                                  spec_.label_smoothing);
     }
     correct += ArgMax(logits) == truth;
   }
@@ -162,13 +167,44 @@ std::optional<NonFinite> ReferenceEngine::FindNonFinite(double loss) const {
   return std::nullopt;
 }
 
-void ReferenceEngine::Update(const StepParams& step) {
-  const AdamCoefficients coefficients =
-      MakeAdamCoefficients(spec_.optimizer, step.step, step.learning_rate);
+// The naive loops go all the way back; what nobody trains is forgotten here.
+void ReferenceEngine::ZeroFrozenGradients() {
   for (size_t i = 0; i < network_.parameters().size(); ++i) {
-    AdamUpdateTile(network_.parameter(i).data(), adam_m_[i].data(),
-                   adam_v_[i].data(), network_.gradient(i).data(),
-                   network_.parameters()[i].elements, coefficients);
+    if (!network_.parameters()[i].frozen) continue;
+    std::ranges::fill(network_.gradient(i), 0.0F);
+  }
+}
+
+double ReferenceEngine::GradientNorm() const {
+  double squares = 0;
+  for (size_t i = 0; i < network_.parameters().size(); ++i) {
+    for (const float g : network_.gradient(i)) {
+      squares += static_cast<double>(g) * static_cast<double>(g);
+    }
+  }
+  return std::sqrt(squares);
+}
+
+void ReferenceEngine::Update(const StepParams& step, double gradient_scale) {
+  const UpdateStep update = {.optimizer = spec_.optimizer,
+                             .step = step.step,
+                             .learning_rate = step.learning_rate,
+                             .gradient_scale = gradient_scale,
+                             .average_decay = spec_.average_decay};
+  const auto values = [&](State state, size_t i) {
+    const auto found = states_.find(state);
+    return found == states_.end() ? nullptr : found->second[i].data();
+  };
+  for (size_t i = 0; i < network_.parameters().size(); ++i) {
+    const ParameterInfo& info = network_.parameters()[i];
+    if (info.frozen) continue;
+    UpdateTile(
+        {.w = network_.parameter(i).data(),
+         .m = values(State::kFirstMoment, i),
+         .v = values(State::kSecondMoment, i),
+         .average = values(State::kAverage, i)},
+        network_.gradient(i).data(), info.elements,
+        MakeCoefficients(update, info.lr_multiplier, info.decay_multiplier));
   }
 }
 
@@ -198,8 +234,12 @@ Ticket ReferenceEngine::TrainStep(const Batch& batch, const StepParams& step) {
     result.times.backward += watch.Lap();
   }
   result.loss /= static_cast<double>(result.images);
+  ZeroFrozenGradients();
   result.non_finite = FindNonFinite(result.loss);
-  if (!result.non_finite) Update(step);
+  if (!result.non_finite) {
+    if (spec_.clip_norm > 0) result.gradient_norm = GradientNorm();
+    Update(step, ClipScale(result.gradient_norm, spec_.clip_norm));
+  }
   result.times.update = watch.Lap();
   results_[static_cast<size_t>(steps_ % kKeptResults)] = result;
   return {steps_++};
@@ -259,7 +299,11 @@ std::span<const float> ReferenceEngine::Values(
         "this engine was made for inference: it has parameters only");
   }
   if (state == State::kGradient) return network_.gradient(i);
-  return state == State::kAdamM ? adam_m_[i] : adam_v_[i];
+  const auto found = states_.find(state);
+  if (found == states_.end()) {
+    throw UsageError("this engine's optimizer keeps no such state");
+  }
+  return found->second[i];
 }
 
 void ReferenceEngine::Read(State state, std::string_view parameter,
@@ -276,6 +320,10 @@ void ReferenceEngine::Write(State state, std::string_view parameter,
   const std::span<const float> target = Values(state, parameter);
   CheckCount(std::string(parameter).c_str(), values.size(),
              static_cast<int64_t>(target.size()));
+  if (state != State::kParameter &&
+      network_.parameters()[Find(parameter)].frozen) {
+    return;
+  }
   // Values() is const for Read's sake; the memory is this engine's own.
   std::copy(values.begin(), values.end(), const_cast<float*>(target.data()));
 }
@@ -286,7 +334,7 @@ std::vector<MemoryUse> ReferenceEngine::Memory() const {
   const int64_t trained = spec_.training ? parameters : 0;
   return {{"parameters", parameters},
           {"gradients", trained},
-          {"optimizer state", 2 * trained},
+          {"optimizer state", static_cast<int64_t>(states_.size()) * trained},
           {"activations", network_.activation_bytes()},
           {"activation gradients", network_.activation_gradient_bytes()}};
 }

@@ -8,6 +8,7 @@
 #include "engine/reference/dropout.h"
 #include "engine/reference/linear.h"
 #include "engine/reference/local_response_norm.h"
+#include "engine/reference/map_response_norm.h"
 #include "engine/reference/max_pool2d.h"
 #include "engine/reference/relu.h"
 
@@ -54,6 +55,9 @@ struct ReferenceNetwork<T>::ForwardOp {
   }
   void operator()(const LocalResponseNormSpec& norm) {
     reference::LrnForward<T>(y(), x(), node.input, norm);
+  }
+  void operator()(const MapResponseNormSpec& norm) {
+    reference::MapNormForward<T>(y(), x(), node.input, norm);
   }
   void operator()(const MaxPool2dSpec& pool) {
     reference::MaxPool2dForward<T>(
@@ -102,6 +106,10 @@ struct ReferenceNetwork<T>::BackwardOp {
   void operator()(const LocalResponseNormSpec& norm) {
     if (dx() == nullptr) return;
     reference::LrnBackward<T>(dx(), dy(), x(), node.input, norm);
+  }
+  void operator()(const MapResponseNormSpec& norm) {
+    if (dx() == nullptr) return;
+    reference::MapNormBackward<T>(dx(), dy(), x(), node.input, norm);
   }
   void operator()(const MaxPool2dSpec&) {
     if (dx() == nullptr) return;

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+// Normal initial values, multipliers, frozen layers.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+
+#include "alexnet/error.h"
+#include "alexnet/model.h"
+
+namespace alexnet {
+namespace {
+
+using ::testing::Each;
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
+
+using Tensors = std::map<std::string, std::vector<float>>;
+
+Tensors Initial(const ModelSpec& model, uint64_t seed) {
+  Tensors all;
+  InitialParameters(model, seed, [&](const ParameterInfo& info, auto values) {
+    all[info.name].assign(values.begin(), values.end());
+  });
+  return all;
+}
+
+// Moments of n normal values scatter by a few/√n.
+void ExpectNormal(const std::vector<float>& values, double std) {
+  double moments[4] = {};
+  for (const float value : values) {
+    const double z = double{value} / std;
+    for (int i = 0; i < 4; ++i) moments[i] += std::pow(z, i + 1);
+  }
+  const auto n = static_cast<double>(values.size());
+  const double sigma = 5 / std::sqrt(n);
+  EXPECT_NEAR(moments[0] / n, 0, sigma);
+  EXPECT_NEAR(moments[1] / n, 1, sigma * std::sqrt(2.0));
+  EXPECT_NEAR(moments[2] / n, 0, sigma * std::sqrt(15.0));
+  EXPECT_NEAR(moments[3] / n, 3, sigma * std::sqrt(96.0));
+}
+
+TEST(NormalInit, HasTheMomentsAndTheBiases) {
+  ModelSpec model = MakePreset("cifar-small");
+  const Tensors he = Initial(model, 1);
+  ExpectNormal(he.at("features.3.weight"), std::sqrt(2.0 / (64 * 25)));
+  EXPECT_THAT(he.at("features.3.bias"), Each(0.0F));
+  SetInit(model, {.kind = InitKind::kNormal, .std = 0.01, .bias = 0.5});
+  const Tensors normal = Initial(model, 1);
+  ExpectNormal(normal.at("features.6.weight"), 0.01);
+  ExpectNormal(normal.at("classifier.1.weight"), 0.01);
+  EXPECT_THAT(normal.at("classifier.6.bias"), Each(0.5F));
+}
+
+TEST(NormalInit, DependsOnTheSeedAndTheParameterAlone) {
+  const ModelSpec model = MakePreset("cifar-small");
+  EXPECT_EQ(Initial(model, 7), Initial(model, 7));
+  EXPECT_NE(Initial(model, 7).at("features.0.weight"),
+            Initial(model, 8).at("features.0.weight"));
+  const Tensors all = Initial(model, 7);
+  EXPECT_NE(all.at("features.0.weight")[0], all.at("features.3.weight")[0]);
+  // A layer that begins otherwise changes no other.
+  ModelSpec other = model;
+  other.layers[0].init = {};
+  EXPECT_EQ(Initial(other, 7).at("features.3.weight"),
+            all.at("features.3.weight"));
+}
+
+TEST(NormalInit, IsToldInWords) {
+  EXPECT_EQ(Text(InitSpec{}), "U(±1/√fan_in)");
+  EXPECT_EQ(Text(InitSpec{InitKind::kNormal, 0.01, 1}), "N(0, 0.01), bias 1");
+  EXPECT_EQ(Text(InitSpec{InitKind::kHe}), "N(0, √(2/fan_in)), bias 0");
+}
+
+TEST(Presets, BeginAsTheirReferencesSay) {
+  const auto init = [](const std::string& arch, const std::string& layer) {
+    const ModelSpec model = MakePreset(arch);
+    for (const LayerSpec& spec : model.layers) {
+      if (spec.name == layer) return spec.init;
+    }
+    throw std::logic_error(layer);
+  };
+  constexpr auto kNormal = InitKind::kNormal;
+  const auto is = [&](double std, double bias) {
+    return InitSpec{kNormal, std, bias};
+  };
+  EXPECT_EQ(init("alexnet2012", "conv1"), is(0.01, 0));
+  EXPECT_EQ(init("alexnet2012", "conv5"), is(0.01, 1));
+  EXPECT_EQ(init("alexnet2012", "fc6"), is(0.01, 1));
+  EXPECT_EQ(init("alexnet2012", "fc8"), is(0.01, 0));
+  EXPECT_EQ(init("alexnet2012-source", "conv3"), is(0.03, 0));
+  EXPECT_EQ(init("alexnet2012-source", "conv5"), is(0.03, 1));
+  EXPECT_EQ(init("caffe-alexnet", "fc7"), is(0.005, 0.1));
+  EXPECT_EQ(init("caffe-alexnet", "conv3"), is(0.01, 0));
+  EXPECT_EQ(init("caffenet", "conv2"), is(0.01, 1));
+  EXPECT_EQ(init("torchvision", "features.0"), InitSpec{});
+  EXPECT_EQ(init("note", "features.0"), InitSpec{});
+}
+
+TEST(Multipliers, AreOfWeightsAndBiases) {
+  for (const std::string arch :
+       {"alexnet2012-source", "caffe-alexnet", "caffenet", "note"}) {
+    for (const ParameterInfo& info : Parameters(MakePreset(arch))) {
+      const bool special = info.bias && arch != "note";
+      EXPECT_EQ(info.lr_multiplier, special ? 2 : 1) << info.name;
+      EXPECT_EQ(info.decay_multiplier, special ? 0 : 1) << info.name;
+    }
+  }
+}
+
+TEST(FreezeLayers, ByNameOrByWhatTheyAreIn) {
+  ModelSpec model = MakePreset("torchvision");
+  Freeze(model, std::vector<std::string>{"features", "classifier.1"});
+  for (const ParameterInfo& info : Parameters(model)) {
+    const bool frozen = info.name.starts_with("features.") ||
+                        info.name.starts_with("classifier.1.");
+    EXPECT_EQ(info.frozen, frozen) << info.name;
+  }
+  EXPECT_THAT([&] { Freeze(model, std::vector<std::string>{"feature"}); },
+              ThrowsMessage<UsageError>(HasSubstr("no layer 'feature'")));
+}
+
+}  // namespace
+}  // namespace alexnet
