@@ -205,7 +205,8 @@ Speed Measure(int64_t batch, Precision precision) {
   const std::unique_ptr<Engine> engine =
       MakeEngine(CudaSpec(MakePreset("note"), kCifar, batch, precision));
   Initialize(*engine, 1);
-  Speed speed{.setup_seconds = SecondsSince(begin)};
+  Speed speed;
+  speed.setup_seconds = SecondsSince(begin);
   speed.plan = engine->kernel_plan();
   const Images data(kCifar, 4 * batch, 10);
   const StagedImages staged = engine->Stage(data.view);
