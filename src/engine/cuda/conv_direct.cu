@@ -35,7 +35,7 @@ struct Geometry {
 template <class T>
 __global__ void ForwardKernel(T* y, const T* x, const T* w, Geometry g,
                               int64_t n_outputs) {
-  for (int64_t i = FirstElement(); i < n_outputs; i += Stride()) {
+  for (int32_t i = FirstElement(); i < n_outputs; i += Stride()) {
     const int64_t k = i % g.y.channels;
     const int64_t q = i / g.y.channels % g.y.width;
     const int64_t p = i / (g.y.channels * g.y.width) % g.y.height;
@@ -60,7 +60,7 @@ __global__ void ForwardKernel(T* y, const T* x, const T* w, Geometry g,
 template <class T>
 __global__ void BackwardDataKernel(T* dx, const T* dy, const T* w, Geometry g,
                                    int64_t n_inputs) {
-  for (int64_t i = FirstElement(); i < n_inputs; i += Stride()) {
+  for (int32_t i = FirstElement(); i < n_inputs; i += Stride()) {
     const int64_t channel = i % g.x.channels;
     const int64_t v = i / g.x.channels % g.x.width;
     const int64_t h = i / (g.x.channels * g.x.width) % g.x.height;

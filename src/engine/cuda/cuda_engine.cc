@@ -2,6 +2,7 @@
 #include "engine/cuda/cuda_engine.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "alexnet/error.h"
 
@@ -11,6 +12,8 @@ namespace {
 // For the libraries' code, loaded with their first kernels, and for others who
 // use the GPU.
 constexpr int64_t kReserve = int64_t{512} << 20;
+
+constexpr int64_t kTooMuch = std::numeric_limits<int64_t>::max();
 
 std::string Gpu() {
   cudaDeviceProp properties{};
@@ -124,6 +127,10 @@ CudaEngine::~CudaEngine() { cudaStreamSynchronize(stream_.get()); }
 
 int64_t CudaEngine::BytesFor(int64_t slice) const {
   const NetworkPlan plan(spec_, slice);
+  for (const Activation& a : plan.activations) {
+    // Beyond what kernels count it fits into no memory.
+    if (slice * a.shape.elements() > kMostElements) return kTooMuch;
+  }
   const int64_t places = (spec_.batch_size + slice - 1) / slice * slice;
   return StateBytes(spec_) + plan.arena.bytes() + Network::kMostWorkspace +
          4 * BiasScratchElements(plan) +

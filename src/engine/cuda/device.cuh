@@ -25,19 +25,35 @@ __device__ __forceinline__ void Store(__nv_bfloat16* x, float value) {
   *x = __float2bfloat16_rn(value);
 }
 
-// This thread's first element, and the distance to its next.
-__device__ __forceinline__ int64_t FirstElement() {
-  return int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+// This thread's first element, and the distance to its next. 32 bits: divisions
+// by a shape's sides are what most kernels spend their instructions on, and one
+// of 64 bits costs four of 32.
+__device__ __forceinline__ int32_t FirstElement() {
+  return static_cast<int32_t>(blockIdx.x * blockDim.x + threadIdx.x);
 }
-__device__ __forceinline__ int64_t Stride() {
-  return int64_t{gridDim.x} * blockDim.x;
+__device__ __forceinline__ int32_t Stride() {
+  return static_cast<int32_t>(gridDim.x * blockDim.x);
 }
 
 // Enough blocks to fill the largest GPU several times; the rest is looped.
 inline unsigned BlocksFor(int64_t n) {
+  ALEXNET_CHECK(n <= kMostElements);
   const int64_t blocks = (n + kThreads - 1) / kThreads;
   return static_cast<unsigned>(std::clamp<int64_t>(blocks, 1, 132 * 16));
 }
+
+// A shape as kernels count.
+struct Dims {
+  explicit Dims(const Shape3& shape)
+      : channels(static_cast<int32_t>(shape.channels)),
+        height(static_cast<int32_t>(shape.height)),
+        width(static_cast<int32_t>(shape.width)) {}
+  __device__ int32_t area() const { return height * width; }
+  __device__ int32_t At(int32_t n, int32_t h, int32_t w, int32_t c) const {
+    return ((n * height + h) * width + w) * channels + c;
+  }
+  int32_t channels, height, width;
+};
 
 inline void CheckLaunch(const char* kernel) {
   CHECK_CUDA(cudaGetLastError(), Concat("launch of ", kernel));

@@ -7,27 +7,27 @@ namespace {
 
 template <class T>
 __global__ void ReluForwardKernel(T* x, int64_t n) {
-  for (int64_t i = FirstElement(); i < n; i += Stride()) {
+  for (int32_t i = FirstElement(); i < n; i += Stride()) {
     Store(x + i, Relu(Load(x + i)));
   }
 }
 
 template <class T>
 __global__ void ReluBackwardKernel(T* dy, const T* y, int64_t n) {
-  for (int64_t i = FirstElement(); i < n; i += Stride()) {
+  for (int32_t i = FirstElement(); i < n; i += Stride()) {
     Store(dy + i, ReluGradient(Load(dy + i), Load(y + i)));
   }
 }
 
 // The mask counts elements in C, H, W order, wherever they lie.
 template <class T>
-__global__ void DropoutKernel(T* x, Shape3 shape, DropoutMask mask, float scale,
+__global__ void DropoutKernel(T* x, Dims shape, DropoutMask mask, float scale,
                               SliceOf slice) {
-  const int64_t area = shape.height * shape.width;
-  const int64_t n = slice.images * shape.elements();
+  const int32_t area = shape.area();
+  const int64_t n = slice.images * area * shape.channels;
   mask.epoch = slice.step.input->epoch;
-  for (int64_t i = FirstElement(); i < n; i += Stride()) {
-    const int64_t at = i / shape.channels % area;
+  for (int32_t i = FirstElement(); i < n; i += Stride()) {
+    const int32_t at = i / shape.channels % area;
     mask.sample = slice.step.samples[slice.first + i / (area * shape.channels)];
     const bool keep = DropoutKeeps(mask, i % shape.channels * area + at);
     Store(x + i, keep ? Load(x + i) * scale : 0.0F);
@@ -36,8 +36,8 @@ __global__ void DropoutKernel(T* x, Shape3 shape, DropoutMask mask, float scale,
 
 template <class T>
 __global__ void AddBiasKernel(T* x, const float* bias, bool relu, int64_t n,
-                              int64_t channels) {
-  for (int64_t i = FirstElement(); i < n; i += Stride()) {
+                              int32_t channels) {
+  for (int32_t i = FirstElement(); i < n; i += Stride()) {
     const float value = Load(x + i) + bias[i % channels];
     Store(x + i, relu ? Relu(value) : value);
   }
@@ -78,7 +78,7 @@ __global__ void BiasPartsKernel(float* partial, T* dy, const T* y, int64_t rows,
 
 __global__ void BiasSumKernel(float* dbias, const float* partial,
                               int64_t channels, bool accumulate) {
-  for (int64_t c = FirstElement(); c < channels; c += Stride()) {
+  for (int32_t c = FirstElement(); c < channels; c += Stride()) {
     float sum = accumulate ? dbias[c] : 0.0F;
     for (int i = 0; i < kBiasParts; ++i) sum += partial[i * channels + c];
     dbias[c] = sum;
@@ -112,7 +112,7 @@ void Dropout(void* x, Type type, const Shape3& shape, const DropoutMask& mask,
   const auto scale = static_cast<float>(1 / (1 - mask.p));
   Dispatch(type, [&](auto t) {
     DropoutKernel<<<BlocksFor(n), kThreads, 0, stream>>>(
-        static_cast<decltype(t)*>(x), shape, mask, scale, slice);
+        static_cast<decltype(t)*>(x), Dims(shape), mask, scale, slice);
   });
   CheckLaunch("Dropout");
 }
@@ -122,7 +122,8 @@ void AddBias(void* x, Type type, const float* bias, bool relu, int64_t rows,
   const int64_t n = rows * channels;
   Dispatch(type, [&](auto t) {
     AddBiasKernel<<<BlocksFor(n), kThreads, 0, stream>>>(
-        static_cast<decltype(t)*>(x), bias, relu, n, channels);
+        static_cast<decltype(t)*>(x), bias, relu, n,
+        static_cast<int32_t>(channels));
   });
   CheckLaunch("AddBias");
 }

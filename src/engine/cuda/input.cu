@@ -8,22 +8,23 @@ namespace {
 // One thread a pixel, all its channels: neighbours write neighbouring bytes.
 template <class T>
 __global__ void MakeInputKernel(T* out, InputSpec spec, SliceOf slice) {
-  const int64_t channels = spec.shape.channels;
-  const int64_t area = spec.shape.height * spec.shape.width;
+  const auto channels = static_cast<int32_t>(spec.shape.channels);
+  const auto width = static_cast<int32_t>(spec.shape.width);
+  const int32_t area = static_cast<int32_t>(spec.shape.height) * width;
   const int64_t plane = spec.source_height * spec.across.in;
   const StepInput& step = *slice.step.input;
-  for (int64_t i = FirstElement(); i < slice.images * area; i += Stride()) {
+  for (int32_t i = FirstElement(); i < slice.images * area; i += Stride()) {
     const int64_t image = slice.first + i / area;
-    T* pixel = out + i * channels;
+    T* pixel = out + int64_t{i} * channels;
     if (image >= step.count) {
-      for (int64_t c = 0; c < channels; ++c) Store(pixel + c, 0.0F);
+      for (int32_t c = 0; c < channels; ++c) Store(pixel + c, 0.0F);
       continue;
     }
-    const auto y = static_cast<int32_t>(i % area / spec.shape.width);
-    const auto x = static_cast<int32_t>(i % spec.shape.width);
+    const int32_t y = i % area / width;
+    const int32_t x = i % width;
     const uint8_t* source =
         step.pixels + slice.step.images[image] * channels * plane;
-    for (int64_t c = 0; c < channels; ++c) {
+    for (int32_t c = 0; c < channels; ++c) {
       const uint8_t byte =
           ResizedPixel(spec.across, spec.down, source + c * plane, y, x);
       Store(pixel + c, Normalised(byte, spec.mean[c], spec.std[c]));
@@ -32,13 +33,12 @@ __global__ void MakeInputKernel(T* out, InputSpec spec, SliceOf slice) {
 }
 
 template <class T>
-__global__ void ToPlanesKernel(float* out, const T* in, Shape3 shape,
-                               int64_t n) {
-  const int64_t area = shape.height * shape.width;
-  for (int64_t i = FirstElement(); i < n; i += Stride()) {
-    const int64_t at = i % area;
-    const int64_t c = i / area % shape.channels;
-    const int64_t image = i / (area * shape.channels);
+__global__ void ToPlanesKernel(float* out, const T* in, Dims shape, int64_t n) {
+  const int32_t area = shape.area();
+  for (int32_t i = FirstElement(); i < n; i += Stride()) {
+    const int32_t at = i % area;
+    const int32_t c = i / area % shape.channels;
+    const int32_t image = i / (area * shape.channels);
     out[i] = Load(in + (image * area + at) * shape.channels + c);
   }
 }
@@ -60,7 +60,7 @@ void ToPlanes(float* out, const void* in, Type type, const Shape3& shape,
   const int64_t n = images * shape.elements();
   Dispatch(type, [&](auto t) {
     ToPlanesKernel<<<BlocksFor(n), kThreads, 0, stream>>>(
-        out, static_cast<const decltype(t)*>(in), shape, n);
+        out, static_cast<const decltype(t)*>(in), Dims(shape), n);
   });
   CheckLaunch("ToPlanes");
 }

@@ -14,6 +14,9 @@
 
 namespace alexnet::cuda {
 
+// The most elements of an activation that the kernels count, a slice together.
+inline constexpr int64_t kMostElements = int64_t{1} << 30;
+
 enum class Type { kFloat32, kBfloat16 };
 
 inline int64_t Bytes(Type type) { return type == Type::kFloat32 ? 4 : 2; }

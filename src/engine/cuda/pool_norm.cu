@@ -9,10 +9,10 @@ namespace {
 
 // An element of an N × H × W × C activation.
 struct Place {
-  int64_t n, h, w, c;
+  int32_t n, h, w, c;
 };
 
-__device__ __forceinline__ Place PlaceOf(int64_t i, const Shape3& shape) {
+__device__ __forceinline__ Place PlaceOf(int32_t i, const Dims& shape) {
   Place place;
   place.c = i % shape.channels;
   i /= shape.channels;
@@ -23,32 +23,39 @@ __device__ __forceinline__ Place PlaceOf(int64_t i, const Shape3& shape) {
   return place;
 }
 
-__device__ __forceinline__ int64_t At(const Shape3& shape, int64_t n, int64_t h,
-                                      int64_t w, int64_t c) {
-  return ((n * shape.height + h) * shape.width + w) * shape.channels + c;
-}
+// Kernel R × S, stride and padding as kernels count.
+struct Window {
+  explicit Window(const MaxPool2dSpec& pool)
+      : r(static_cast<int32_t>(pool.kernel.height)),
+        s(static_cast<int32_t>(pool.kernel.width)),
+        down(static_cast<int32_t>(pool.stride.height)),
+        right(static_cast<int32_t>(pool.stride.width)),
+        top(static_cast<int32_t>(pool.padding.top)),
+        left(static_cast<int32_t>(pool.padding.left)) {}
+  int32_t r, s, down, right, top, left;
+};
 
 // argmax = r·S + s in the window, which may begin outside the image.
 template <class T>
-__global__ void PoolForwardKernel(T* y, uint8_t* argmax, Shape3 y_shape,
-                                  const T* x, Shape3 x_shape,
-                                  MaxPool2dSpec pool, int64_t n) {
-  for (int64_t i = FirstElement(); i < n; i += Stride()) {
+__global__ void PoolForwardKernel(T* y, uint8_t* argmax, Dims y_shape,
+                                  const T* x, Dims x_shape, Window window,
+                                  int64_t n) {
+  for (int32_t i = FirstElement(); i < n; i += Stride()) {
     const Place at = PlaceOf(i, y_shape);
-    const int64_t h0 = at.h * pool.stride.height - pool.padding.top;
-    const int64_t w0 = at.w * pool.stride.width - pool.padding.left;
+    const int32_t h0 = at.h * window.down - window.top;
+    const int32_t w0 = at.w * window.right - window.left;
     float best = 0;
-    int64_t best_at = -1;
-    for (int64_t r = 0; r < pool.kernel.height; ++r) {
-      const int64_t h = h0 + r;
+    int32_t best_at = -1;
+    for (int32_t r = 0; r < window.r; ++r) {
+      const int32_t h = h0 + r;
       if (h < 0 || h >= x_shape.height) continue;
-      for (int64_t s = 0; s < pool.kernel.width; ++s) {
-        const int64_t w = w0 + s;
+      for (int32_t s = 0; s < window.s; ++s) {
+        const int32_t w = w0 + s;
         if (w < 0 || w >= x_shape.width) continue;
-        const float value = Load(x + At(x_shape, at.n, h, w, at.c));
+        const float value = Load(x + x_shape.At(at.n, h, w, at.c));
         if (best_at < 0 || WinsPooling(value, best)) {
           best = value;
-          best_at = r * pool.kernel.width + s;
+          best_at = r * window.s + s;
         }
       }
     }
@@ -58,28 +65,28 @@ __global__ void PoolForwardKernel(T* y, uint8_t* argmax, Shape3 y_shape,
 }
 
 // The first window that can hold position `at` (with its padding added).
-__device__ __forceinline__ int64_t FirstWindow(int64_t at, int64_t kernel,
-                                               int64_t stride) {
+__device__ __forceinline__ int32_t FirstWindow(int32_t at, int32_t kernel,
+                                               int32_t stride) {
   return at < kernel ? 0 : (at - kernel) / stride + 1;
 }
 
 template <class T>
-__global__ void PoolBackwardKernel(T* dx, Shape3 x_shape, const T* dy,
-                                   const uint8_t* argmax, Shape3 y_shape,
-                                   MaxPool2dSpec pool, int64_t n) {
-  for (int64_t i = FirstElement(); i < n; i += Stride()) {
+__global__ void PoolBackwardKernel(T* dx, Dims x_shape, const T* dy,
+                                   const uint8_t* argmax, Dims y_shape,
+                                   Window window, int64_t n) {
+  for (int32_t i = FirstElement(); i < n; i += Stride()) {
     const Place at = PlaceOf(i, x_shape);
-    const int64_t h = at.h + pool.padding.top;
-    const int64_t w = at.w + pool.padding.left;
+    const int32_t h = at.h + window.top;
+    const int32_t w = at.w + window.left;
     float sum = 0;
-    for (int64_t p = FirstWindow(h, pool.kernel.height, pool.stride.height);
-         p < y_shape.height && p * pool.stride.height <= h; ++p) {
-      for (int64_t q = FirstWindow(w, pool.kernel.width, pool.stride.width);
-           q < y_shape.width && q * pool.stride.width <= w; ++q) {
-        const int64_t r = h - p * pool.stride.height;
-        const int64_t s = w - q * pool.stride.width;
-        const int64_t out = At(y_shape, at.n, p, q, at.c);
-        if (argmax[out] == r * pool.kernel.width + s) sum += Load(dy + out);
+    for (int32_t p = FirstWindow(h, window.r, window.down);
+         p < y_shape.height && p * window.down <= h; ++p) {
+      for (int32_t q = FirstWindow(w, window.s, window.right);
+           q < y_shape.width && q * window.right <= w; ++q) {
+        const int32_t r = h - p * window.down;
+        const int32_t s = w - q * window.right;
+        const int32_t out = y_shape.At(at.n, p, q, at.c);
+        if (argmax[out] == r * window.s + s) sum += Load(dy + out);
       }
     }
     Store(dx + i, sum);
@@ -89,8 +96,8 @@ __global__ void PoolBackwardKernel(T* dx, Shape3 x_shape, const T* dy,
 template <class T>
 __global__ void NormForwardKernel(T* y, const T* x, NormFormula<float> norm,
                                   int64_t n) {
-  for (int64_t i = FirstElement(); i < n; i += Stride()) {
-    const int64_t c = i % norm.channels;
+  for (int32_t i = FirstElement(); i < n; i += Stride()) {
+    const int32_t c = i % static_cast<int32_t>(norm.channels);
     const T* pixel = x + (i - c);
     const auto x_at = [&](int64_t d) { return Load(pixel + d); };
     Store(y + i, norm.Forward(c, x_at));
@@ -100,8 +107,8 @@ __global__ void NormForwardKernel(T* y, const T* x, NormFormula<float> norm,
 template <class T>
 __global__ void NormBackwardKernel(T* dx, const T* dy, const T* x,
                                    NormFormula<float> norm, int64_t n) {
-  for (int64_t i = FirstElement(); i < n; i += Stride()) {
-    const int64_t c = i % norm.channels;
+  for (int32_t i = FirstElement(); i < n; i += Stride()) {
+    const int32_t c = i % static_cast<int32_t>(norm.channels);
     const T* pixel = x + (i - c);
     const T* gradient = dy + (i - c);
     const auto x_at = [&](int64_t d) { return Load(pixel + d); };
@@ -119,8 +126,8 @@ void PoolForward(void* y, uint8_t* argmax, const Shape3& y_shape, const void* x,
   Dispatch(type, [&](auto t) {
     using T = decltype(t);
     PoolForwardKernel<<<BlocksFor(n), kThreads, 0, stream>>>(
-        static_cast<T*>(y), argmax, y_shape, static_cast<const T*>(x), x_shape,
-        pool, n);
+        static_cast<T*>(y), argmax, Dims(y_shape), static_cast<const T*>(x),
+        Dims(x_shape), Window(pool), n);
   });
   CheckLaunch("PoolForward");
 }
@@ -133,8 +140,8 @@ void PoolBackward(void* dx, const Shape3& x_shape, const void* dy,
   Dispatch(type, [&](auto t) {
     using T = decltype(t);
     PoolBackwardKernel<<<BlocksFor(n), kThreads, 0, stream>>>(
-        static_cast<T*>(dx), x_shape, static_cast<const T*>(dy), argmax,
-        y_shape, pool, n);
+        static_cast<T*>(dx), Dims(x_shape), static_cast<const T*>(dy), argmax,
+        Dims(y_shape), Window(pool), n);
   });
   CheckLaunch("PoolBackward");
 }

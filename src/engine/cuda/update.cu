@@ -55,7 +55,7 @@ __global__ void LossKernel(T* gradient, const float* logits, int64_t classes,
 template <class T>
 __global__ void KeepGradientKernel(float* gradient, const T* dw, int64_t n,
                                    bool accumulate) {
-  for (int64_t i = FirstElement(); i < n; i += Stride()) {
+  for (int32_t i = FirstElement(); i < n; i += Stride()) {
     const float value = Load(dw + i);
     gradient[i] = accumulate ? gradient[i] + value : value;
   }
@@ -73,16 +73,16 @@ __device__ int32_t ParameterAt(int64_t i, const int64_t* ends,
 __global__ void FindNonFiniteKernel(const float4* gradients, int64_t quads,
                                     const int64_t* ends, int32_t parameters,
                                     StepOutput* output) {
-  const int64_t first = FirstElement();
+  const int32_t first = FirstElement();
   if (first == 0 && !isfinite(output->loss)) {
     atomicMin(&output->bad, kBadLoss);
   }
-  for (int64_t i = first; i < quads; i += Stride()) {
+  for (int32_t i = first; i < quads; i += Stride()) {
     const float4 g = gradients[i];
     const bool fine =
         isfinite(g.x) && isfinite(g.y) && isfinite(g.z) && isfinite(g.w);
     if (!fine) {
-      atomicMin(&output->bad, ParameterAt(4 * i, ends, parameters));
+      atomicMin(&output->bad, ParameterAt(int64_t{4} * i, ends, parameters));
     }
   }
 }
@@ -100,7 +100,7 @@ __global__ void UpdateKernel(float4* w, float4* m, float4* v, const float4* g,
                              CopyOut copy, int64_t quads, StepBlock step) {
   if (step.output->bad != kGoodGradients) return;
   const UpdateCoefficients update = step.input->update;
-  for (int64_t i = FirstElement(); i < quads; i += Stride()) {
+  for (int32_t i = FirstElement(); i < quads; i += Stride()) {
     float4 wi = w[i];
     float4 mi = m[i];
     float4 vi = v[i];
@@ -117,7 +117,7 @@ __global__ void UpdateKernel(float4* w, float4* m, float4* v, const float4* g,
 }
 
 __global__ void CopyKernel(CopyOut copy, const float4* from, int64_t quads) {
-  for (int64_t i = FirstElement(); i < quads; i += Stride()) copy(i, from[i]);
+  for (int32_t i = FirstElement(); i < quads; i += Stride()) copy(i, from[i]);
 }
 
 }  // namespace
