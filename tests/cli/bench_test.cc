@@ -42,7 +42,7 @@ TEST_F(Bench, InfoPlansMemoryByPurpose) {
   const auto parameters = plan.at("memory_bytes").at("parameters");
   EXPECT_GE(parameters, 62'006 * 4);
   EXPECT_LT(parameters, 65'000 * 4);
-  EXPECT_EQ(plan.at("memory_bytes").at("optimizer moments"),
+  EXPECT_EQ(plan.at("memory_bytes").at("optimizer state"),
             2 * parameters.get<int64_t>());
 }
 

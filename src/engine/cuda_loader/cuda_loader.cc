@@ -40,7 +40,16 @@ OpenedCudaLibrary Checked(void* handle, const fs::path& file) {
   return {library, ""};
 }
 
+// The driver's own library: where it is missing, ours need not be loaded, with
+// cuDNN and cuBLAS some 150 MB of memory.
+bool HasDriver() {
+  void* driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
+  if (driver) dlclose(driver);
+  return driver != nullptr;
+}
+
 OpenedCudaLibrary OpenOnce() {
+  if (!HasDriver()) return {nullptr, "there is no NVIDIA driver here"};
   OpenedCudaLibrary opened = OpenCudaLibrary(CudaLibraryFiles());
   if (opened.library) opened.problem = opened.library->problem();
   return opened;
