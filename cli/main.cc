@@ -38,6 +38,7 @@ constexpr std::array kVerbs = {
     Verb{"plot", "the loss curve of a run", AddPlot},
     Verb{"info", "a network layer by layer", AddInfo},
     Verb{"convert", "weight files from one format to the other", AddConvert},
+    Verb{"data", "what the images of a data set are like", AddData},
     Verb{"bench", "how fast a step is on this machine", AddBench},
 };
 
