@@ -21,6 +21,7 @@ struct Options {
   ModelFileOptions model;
   std::filesystem::path confusion;
   std::filesystem::path logits;
+  int64_t ten_crop = 0;
   bool json = false;
 };
 
@@ -31,9 +32,9 @@ int Eval(const Options& options) {
     logits.insert(logits.end(), batch.begin(), batch.end());
   };
   using Sink = std::function<void(std::span<const float>)>;
-  const auto report =
-      EvaluateFile(options.model, options.run, signals.token(),
-                   options.logits.empty() ? Sink() : Sink(keep));
+  const auto report = EvaluateFile(options.model, options.run, signals.token(),
+                                   options.logits.empty() ? Sink() : Sink(keep),
+                                   options.ten_crop);
   if (!report) return signals.exit_code();
 
   const int64_t images = report->evaluation.images;
@@ -61,8 +62,13 @@ Action AddEval(CLI::App& app) {
   AddClassNamesOption(app, options->model);
   AddRunOptions(
       app, options->run,
-      {"arch", "dataset", "data", "batch-size", "mean", "std", "device",
+      {"arch", "dataset", "data", "image-size", "eval-crop", "augment", "cache",
+       "damaged", "max-megapixels", "batch-size", "mean", "std", "device",
        "precision", "algorithms", "threads", "loader-threads"});
+  app.add_option("--ten-crop", options->ten_crop,
+                 "average over ten views: squares of this side in the corners "
+                 "and the middle, and mirrored (0: off)")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--logits", options->logits,
                  "write the logits to this .npy file: float32, images x "
                  "classes, in file order");

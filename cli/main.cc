@@ -39,6 +39,7 @@ constexpr std::array kVerbs = {
     Verb{"recipe", "what a named set of options says", AddRecipe},
     Verb{"info", "a network layer by layer", AddInfo},
     Verb{"convert", "weight files from one format to the other", AddConvert},
+    Verb{"data", "what the images of a data set are like", AddData},
     Verb{"bench", "how fast a step is on this machine", AddBench},
 };
 

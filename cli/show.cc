@@ -11,8 +11,8 @@
 
 #include "alexnet/error.h"
 #include "command_line.h"
-#include "extras/image_file.h"
 #include "extras/picture_grid.h"
+#include "image/image_file.h"
 #include "output.h"
 #include "train/recipes.h"
 #include "train/run.h"

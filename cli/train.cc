@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "command_line.h"
+#include "data/augment_spec.h"
 #include "train/recipes.h"
 #include "training.h"
 #include "verbs.h"
@@ -18,7 +19,7 @@ Action AddTrain(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   AddRunOptions(app, options->run);
   AddDownloadOptions(app, options->download);
-  app.footer(RecipeHelp() +
+  app.footer(RecipeHelp() + "\n\n" + AugmentHelp() +
              "\n\nThe run folder (--out) gets params.pth, steps.csv, "
              "epochs.csv, run.json,\nloss.png, loss.svg and the "
              "checkpoints.\nSIGINT (Ctrl-C) or SIGTERM "

@@ -23,6 +23,7 @@ Action AddRecipe(CLI::App& app);
 Action AddPlot(CLI::App& app);
 Action AddInfo(CLI::App& app);
 Action AddConvert(CLI::App& app);
+Action AddData(CLI::App& app);
 Action AddBench(CLI::App& app);
 
 }  // namespace alexnet::cli

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -13,6 +14,18 @@
 #include "alexnet/model.h"
 
 namespace alexnet {
+
+// A rectangle of an image, in pixels.
+struct Box {
+  int64_t left = 0;
+  int64_t top = 0;
+  int64_t width = 0;
+  int64_t height = 0;
+  bool operator==(const Box&) const = default;
+};
+
+// Picks a part of an image, not empty and inside of it, given its size.
+using ChooseBox = std::function<Box(Size2 size)>;
 
 // A fixed set of labelled images, all of one shape, as bytes. Immutable, so
 // that any number of threads may read it.
@@ -33,6 +46,23 @@ class Dataset {
   virtual int64_t sample_id(int64_t index) const { return index; }
   // Changes when the images or labels do; stored in checkpoints.
   virtual std::string fingerprint() const = 0;
+
+  // The part that `choose` picks of the image as it lies on the disk, which may
+  // be larger than image_shape(), resized to image_shape().
+  virtual void ReadPart(int64_t index, const ChooseBox& choose,
+                        std::span<uint8_t> pixels) const;
+  // The image as training sees it in `epoch`: augmented, if the set says so,
+  // by a function of index and epoch alone. A set that mixes labels also
+  // writes `probabilities`, one for each class; there may be room for more.
+  virtual void ReadForTraining(int64_t index, int64_t epoch,
+                               std::span<uint8_t> pixels,
+                               std::span<float> probabilities) const;
+  virtual bool mixes_labels() const { return false; }
+  // Whether reading is work, such as decoding, for more than one thread.
+  virtual bool slow_to_read() const { return false; }
+  // As fingerprint(), but also changes when files were touched: what a cache
+  // made from the images goes by.
+  virtual std::string cache_key() const { return fingerprint(); }
 };
 
 enum class Split { kTrain, kTest };
@@ -47,6 +77,12 @@ std::unique_ptr<Dataset> LoadCifar10(const std::filesystem::path& dir,
 // True if LoadCifar10 would find something to read in `dir`.
 bool HasCifar10(const std::filesystem::path& dir);
 
+// CIFAR-100 with its fine labels, likewise, from cifar-100-binary/,
+// cifar-100-python/ or their official archives. Not in a build of the core
+// alone.
+std::unique_ptr<Dataset> LoadCifar100(const std::filesystem::path& dir,
+                                      Split split);
+
 struct ShapesOptions {
   int64_t count = 10'000;
   uint64_t seed = 0;
@@ -59,6 +95,10 @@ std::unique_ptr<Dataset> MakeShapes(const ShapesOptions& options, Split split);
 
 // Some images of another set, which must outlive it.
 std::unique_ptr<Dataset> Subset(const Dataset& dataset,
+                                std::vector<int64_t> indices);
+
+// The same, and keeps the other set alive.
+std::unique_ptr<Dataset> Subset(std::unique_ptr<Dataset> dataset,
                                 std::vector<int64_t> indices);
 
 // Holds out round(fraction · n) images chosen by the seed. Both lists ascend,

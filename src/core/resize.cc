@@ -14,32 +14,39 @@ namespace {
 constexpr int kFractionBits = kResizeFractionBits;
 constexpr int32_t kHalf = int32_t{1} << (kFractionBits - 1);
 
-// The inputs that one output looks at, and how much each counts.
+// The inputs that one output looks at.
 struct Window {
+  double center = 0;
   int64_t first = 0;
-  std::vector<int32_t> weights;
+  int64_t end = 0;
 };
 
 Window WindowOf(int64_t output, int64_t in, double scale, double stretch) {
-  const double center = (static_cast<double>(output) + 0.5) * scale;
-  const auto first =
-      std::max(int64_t{0}, static_cast<int64_t>(center - stretch + 0.5));
-  const auto end = std::min(in, static_cast<int64_t>(center + stretch + 0.5));
-  const double slope = 1.0 / stretch;
-  std::vector<double> triangle;
-  double sum = 0;
-  for (int64_t j = first; j < end; ++j) {
-    const double x = (static_cast<double>(j) - center + 0.5) * slope;
-    triangle.push_back(std::max(0.0, 1.0 - std::abs(x)));
-    sum += triangle.back();
-  }
-  Window window{first, {}};
-  for (const double weight : triangle) {
-    const double normalised = sum == 0 ? weight : weight / sum;
-    window.weights.push_back(
-        static_cast<int32_t>(0.5 + normalised * (1 << kFractionBits)));
-  }
+  Window window;
+  window.center = (static_cast<double>(output) + 0.5) * scale;
+  window.first =
+      std::max(int64_t{0}, static_cast<int64_t>(window.center - stretch + 0.5));
+  window.end =
+      std::min(in, static_cast<int64_t>(window.center + stretch + 0.5));
   return window;
+}
+
+// How much each input counts; `triangle` has room for them.
+void WeightsOf(const Window& window, double stretch, double* triangle,
+               int32_t* weights) {
+  const double slope = 1.0 / stretch;
+  const int64_t count = window.end - window.first;
+  double sum = 0;
+  for (int64_t j = 0; j < count; ++j) {
+    const double x =
+        (static_cast<double>(window.first + j) - window.center + 0.5) * slope;
+    triangle[j] = std::max(0.0, 1.0 - std::abs(x));
+    sum += triangle[j];
+  }
+  for (int64_t j = 0; j < count; ++j) {
+    const double normalised = sum == 0 ? triangle[j] : triangle[j] / sum;
+    weights[j] = static_cast<int32_t>(0.5 + normalised * (1 << kFractionBits));
+  }
 }
 
 void ResizeRows(const ResizeAxis& axis, int64_t rows, const uint8_t* in,
@@ -83,18 +90,20 @@ ResizeAxis::ResizeAxis(int64_t in_size, int64_t out_size)
   }
   const double scale = static_cast<double>(in) / static_cast<double>(out);
   const double stretch = std::max(scale, 1.0);
-  std::vector<Window> windows;
-  for (int64_t i = 0; i < out; ++i) {
-    windows.push_back(WindowOf(i, in, scale, stretch));
-    const auto& weights = windows.back().weights;
-    first.push_back(static_cast<int32_t>(windows.back().first));
-    count.push_back(static_cast<int32_t>(weights.size()));
-    taps = std::max(taps, static_cast<int64_t>(weights.size()));
+  std::vector<Window> windows(static_cast<size_t>(out));
+  first.resize(windows.size());
+  count.resize(windows.size());
+  for (size_t i = 0; i < windows.size(); ++i) {
+    windows[i] = WindowOf(static_cast<int64_t>(i), in, scale, stretch);
+    first[i] = static_cast<int32_t>(windows[i].first);
+    count[i] = static_cast<int32_t>(windows[i].end - windows[i].first);
+    taps = std::max(taps, int64_t{count[i]});
   }
-  for (const Window& window : windows) {
-    weights.insert(weights.end(), window.weights.begin(), window.weights.end());
-    weights.resize(weights.size() + static_cast<size_t>(taps) -
-                   window.weights.size());
+  weights.resize(windows.size() * static_cast<size_t>(taps));
+  std::vector<double> triangle(static_cast<size_t>(taps));
+  for (size_t i = 0; i < windows.size(); ++i) {
+    WeightsOf(windows[i], stretch, triangle.data(),
+              weights.data() + i * static_cast<size_t>(taps));
   }
 }
 

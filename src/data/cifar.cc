@@ -87,7 +87,8 @@ void AppendCifarRecords(const std::string& file, int64_t offset,
 }
 
 std::vector<std::string> ParseCifarClassNames(const std::string& file,
-                                              std::string_view text) {
+                                              std::string_view text,
+                                              int64_t classes) {
   std::vector<std::string> names;
   while (!text.empty()) {
     const size_t end = std::min(text.find('\n'), text.size());
@@ -96,15 +97,16 @@ std::vector<std::string> ParseCifarClassNames(const std::string& file,
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (!line.empty()) names.emplace_back(line);
   }
-  CheckCifarClassNames(file, names);
+  CheckCifarClassNames(file, names, classes);
   return names;
 }
 
 void CheckCifarClassNames(const std::string& file,
-                          const std::vector<std::string>& names) {
-  if (std::ssize(names) != kCifarClasses) {
-    throw Error(Concat(file, ": ", names.size(), " class names, expected ",
-                       kCifarClasses));
+                          const std::vector<std::string>& names,
+                          int64_t classes) {
+  if (std::ssize(names) != classes) {
+    throw Error(
+        Concat(file, ": ", names.size(), " class names, expected ", classes));
   }
   std::set<std::string_view> seen;
   for (size_t i = 0; i < names.size(); ++i) {

@@ -39,18 +39,29 @@ void AppendCifarRecords(const std::string& file, int64_t offset,
 
 // batches.meta.txt: a class name a line.
 std::vector<std::string> ParseCifarClassNames(const std::string& file,
-                                              std::string_view text);
-// Ten different printable names, or an Error.
+                                              std::string_view text,
+                                              int64_t classes = kCifarClasses);
+// That many different printable names, or an Error.
 void CheckCifarClassNames(const std::string& file,
-                          const std::vector<std::string>& names);
+                          const std::vector<std::string>& names,
+                          int64_t classes = kCifarClasses);
+
+// Where the python layout keeps labels and names; CIFAR-100 has its own.
+struct CifarPickleKeys {
+  std::string_view labels = "labels";
+  std::string_view names = "label_names";
+  int64_t classes = kCifarClasses;
+};
 
 // The python layout: a pickled dict a file. Not in a build of the core alone.
 inline constexpr uint64_t kCifarMaxPickleBytes =
     kCifarMaxImagesPerFile * (kCifarPixels + 128);
 void AppendCifarPickle(const std::string& file,
-                       std::span<const std::byte> pickle, ImageBlock& block);
+                       std::span<const std::byte> pickle, ImageBlock& block,
+                       const CifarPickleKeys& keys = {});
 std::vector<std::string> ParseCifarPickledNames(
-    const std::string& file, std::span<const std::byte> pickle);
+    const std::string& file, std::span<const std::byte> pickle,
+    const CifarPickleKeys& keys = {});
 
 // From cifar-10-batches-bin/, cifar-10-batches-py/ and the archives of either.
 ImageBlock ReadCifarBinary(const std::filesystem::path& folder, Split split);

@@ -22,4 +22,8 @@ ImageBlock ReadCifarArchive(const std::filesystem::path& file, Split) {
   Refuse(file);
 }
 
+std::unique_ptr<Dataset> LoadCifar100(const std::filesystem::path& dir, Split) {
+  throw Error(dir.string() + ": this build has no reader of CIFAR-100");
+}
+
 }  // namespace alexnet

@@ -117,9 +117,10 @@ std::vector<std::byte> ReadWhole(const std::filesystem::path& path,
 }  // namespace
 
 void AppendCifarPickle(const std::string& file,
-                       std::span<const std::byte> pickle, ImageBlock& block) {
+                       std::span<const std::byte> pickle, ImageBlock& block,
+                       const CifarPickleKeys& keys) {
   const Pickle tree = Unpickle(file, pickle);
-  const PickleValue& labels = List(file, tree.root(), "labels");
+  const PickleValue& labels = List(file, tree.root(), keys.labels);
   const auto images = std::ssize(labels.items);
   if (images < 1 || images > kCifarMaxImagesPerFile) {
     throw Error(Concat(file, ": ", images, " labels, expected 1 to ",
@@ -130,11 +131,11 @@ void AppendCifarPickle(const std::string& file,
   for (int64_t i = 0; i < images; ++i) {
     const PickleValue& label = *labels.items[static_cast<size_t>(i)];
     if (!label.Is(Kind::kInt) || label.integer < 0 ||
-        label.integer >= kCifarClasses) {
+        label.integer >= keys.classes) {
       throw Error(Concat(file, ": label of image ", i, " is ",
                          label.Is(Kind::kInt) ? Concat(label.integer)
                                               : Concat("a ", Name(label.kind)),
-                         ", expected 0 to ", kCifarClasses - 1));
+                         ", expected 0 to ", keys.classes - 1));
     }
     block.labels.push_back(static_cast<int32_t>(label.integer));
   }
@@ -142,17 +143,18 @@ void AppendCifarPickle(const std::string& file,
 }
 
 std::vector<std::string> ParseCifarPickledNames(
-    const std::string& file, std::span<const std::byte> pickle) {
+    const std::string& file, std::span<const std::byte> pickle,
+    const CifarPickleKeys& keys) {
   const Pickle tree = Unpickle(file, pickle);
   std::vector<std::string> names;
-  for (const PickleValue* name : List(file, tree.root(), "label_names").items) {
+  for (const PickleValue* name : List(file, tree.root(), keys.names).items) {
     if (!name->Is(Kind::kString)) {
-      throw Error(Concat(file, ": 'label_names' holds a ", Name(name->kind),
-                         ", expected text"));
+      throw Error(Concat(file, ": '", keys.names, "' holds a ",
+                         Name(name->kind), ", expected text"));
     }
     names.emplace_back(name->text);
   }
-  CheckCifarClassNames(file, names);
+  CheckCifarClassNames(file, names, keys.classes);
   return names;
 }
 

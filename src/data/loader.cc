@@ -24,6 +24,7 @@ constexpr int64_t kSlotsBesideThreads = 2;
 struct Slot {
   std::vector<uint8_t> pixels;
   std::vector<int32_t> labels;
+  std::vector<float> probabilities;
   std::vector<int64_t> sample_ids;
   Batch batch;
   std::exception_ptr error;
@@ -54,7 +55,10 @@ class Loader::Impl {
  public:
   Impl(const Dataset& dataset, std::vector<int64_t> order,
        const LoaderSpec& spec)
-      : dataset_(dataset), order_(std::move(order)), spec_(spec) {
+      : dataset_(dataset),
+        order_(std::move(order)),
+        spec_(spec),
+        mixes_(spec.training_epoch && dataset.mixes_labels()) {
     CheckArguments(dataset_, order_, spec_);
     const int64_t images = std::ssize(order_);
     batches_ = images / spec_.batch_size + (images % spec_.batch_size != 0);
@@ -95,6 +99,9 @@ class Loader::Impl {
     for (Slot& slot : slots_) {
       slot.labels.resize(most);
       slot.sample_ids.resize(most);
+      if (mixes_) {
+        slot.probabilities.resize(most * static_cast<size_t>(spec_.classes));
+      }
       if (staged) continue;
       slot.pixels.resize(
           most * static_cast<size_t>(dataset_.image_shape().elements()));
@@ -147,10 +154,13 @@ class Loader::Impl {
       const int64_t index = order_[static_cast<size_t>(first) + i];
       slot.labels[i] = dataset_.label(index);
       slot.sample_ids[i] = dataset_.sample_id(index);
-      if (staged) continue;
-      dataset_.Read(index, std::span(slot.pixels).subspan(i * bytes, bytes));
+      if (!staged) Read(index, i, slot);
     }
-    slot.batch.labels = std::span(slot.labels).first(count);
+    const std::span labels(slot.labels);
+    slot.batch.labels = labels.first(mixes_ ? 0 : count);
+    slot.batch.label_probabilities =
+        std::span(slot.probabilities)
+            .first(mixes_ ? count * static_cast<size_t>(spec_.classes) : 0);
     slot.batch.sample_ids = std::span(slot.sample_ids).first(count);
     if (staged) {
       slot.batch.staged = spec_.staged;
@@ -160,9 +170,21 @@ class Loader::Impl {
     }
   }
 
+  // Image `index` as the slot's i-th.
+  void Read(int64_t index, size_t i, Slot& slot) const {
+    const auto bytes = static_cast<size_t>(dataset_.image_shape().elements());
+    const auto pixels = std::span(slot.pixels).subspan(i * bytes, bytes);
+    if (!spec_.training_epoch) return dataset_.Read(index, pixels);
+    const auto classes = static_cast<size_t>(mixes_ ? spec_.classes : 0);
+    dataset_.ReadForTraining(
+        index, *spec_.training_epoch, pixels,
+        std::span(slot.probabilities).subspan(i * classes, classes));
+  }
+
   const Dataset& dataset_;
   const std::vector<int64_t> order_;
   const LoaderSpec spec_;
+  const bool mixes_;
   int64_t batches_ = 0;
 
   std::mutex mutex_;  // guards what follows, and the slots' `ready`

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "alexnet/dataset.h"
@@ -17,6 +18,11 @@ struct LoaderSpec {
   // What Engine::Stage returned for dataset.staged_view(): batches then carry
   // indices only. Otherwise the threads read the pixels.
   StagedImages staged;
+  // If given: as training sees the images in this epoch
+  // (Dataset::ReadForTraining). Sets that mix labels then give probabilities,
+  // `classes` an image, instead of labels.
+  std::optional<int64_t> training_epoch = {};
+  int64_t classes = 0;
 };
 
 // Yields `order` (indices into the data set) batch by batch, the last one

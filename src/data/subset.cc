@@ -36,6 +36,20 @@ class SubsetDataset : public Dataset {
   int64_t sample_id(int64_t index) const override {
     return whole_.sample_id(In(index));
   }
+  void ReadPart(int64_t index, const ChooseBox& choose,
+                std::span<uint8_t> pixels) const override {
+    whole_.ReadPart(In(index), choose, pixels);
+  }
+  void ReadForTraining(int64_t index, int64_t epoch, std::span<uint8_t> pixels,
+                       std::span<float> probabilities) const override {
+    whole_.ReadForTraining(In(index), epoch, pixels, probabilities);
+  }
+  bool mixes_labels() const override { return whole_.mixes_labels(); }
+  bool slow_to_read() const override { return whole_.slow_to_read(); }
+  std::string cache_key() const override {
+    return Concat(whole_.cache_key(), "/subset:", size(), ":",
+                  Hex(HashBytes(std::as_bytes(std::span(indices_)), 0)));
+  }
   std::string fingerprint() const override {
     return Concat(whole_.fingerprint(), "/subset:", size(), ":",
                   Hex(HashBytes(std::as_bytes(std::span(indices_)), 0)));
@@ -50,7 +64,21 @@ class SubsetDataset : public Dataset {
   std::vector<int64_t> indices_;
 };
 
+class OwningSubset : public SubsetDataset {
+ public:
+  OwningSubset(std::unique_ptr<Dataset> whole, std::vector<int64_t> indices)
+      : SubsetDataset(*whole, std::move(indices)), owned_(std::move(whole)) {}
+
+ private:
+  std::unique_ptr<Dataset> owned_;
+};
+
 }  // namespace
+
+std::unique_ptr<Dataset> Subset(std::unique_ptr<Dataset> dataset,
+                                std::vector<int64_t> indices) {
+  return std::make_unique<OwningSubset>(std::move(dataset), std::move(indices));
+}
 
 std::unique_ptr<Dataset> Subset(const Dataset& dataset,
                                 std::vector<int64_t> indices) {

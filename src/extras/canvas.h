@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "extras/image_file.h"
+#include "image/image_file.h"
 
 namespace alexnet {
 

@@ -5,8 +5,8 @@
 
 #include "alexnet/error.h"
 #include "core/resize.h"
-#include "extras/image_file.h"
 #include "extras/md5.h"
+#include "image/image_file.h"
 
 namespace alexnet {
 namespace {

@@ -5,10 +5,10 @@
 #include "alexnet/error.h"
 #include "extras/axis.h"
 #include "extras/canvas.h"
-#include "extras/image_codec.h"
 #include "extras/label_text.h"
 #include "extras/loss_curve.h"
 #include "extras/plot.h"
+#include "image/image_codec.h"
 #include "io/atomic_file.h"
 
 namespace alexnet {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "extras/image_file.h"
+#include "image/image_file.h"
 
 namespace alexnet {
 

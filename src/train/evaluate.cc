@@ -58,6 +58,39 @@ void Count(std::span<const float> logits, int32_t label, double& loss_sum,
   ++result.confusion[truth * classes + predicted];
 }
 
+// Collects the views of an image.
+class ViewMean {
+ public:
+  ViewMean(int64_t views, size_t classes)
+      : views_(views), sums_(classes), logs_(classes) {}
+
+  // The logarithms of the mean probabilities once all views were added, else
+  // nothing.
+  std::span<const float> Add(std::span<const float> logits) {
+    if (views_ == 1) return logits;
+    const double top = *std::max_element(logits.begin(), logits.end());
+    double sum = 0;
+    for (const float logit : logits) sum += std::exp(double{logit} - top);
+    for (size_t c = 0; c < logits.size(); ++c) {
+      sums_[c] += std::exp(double{logits[c]} - top) / sum;
+    }
+    if (++added_ < views_) return {};
+    for (size_t c = 0; c < logits.size(); ++c) {
+      logs_[c] =
+          static_cast<float>(std::log(sums_[c] / static_cast<double>(views_)));
+    }
+    std::fill(sums_.begin(), sums_.end(), 0.0);
+    added_ = 0;
+    return logs_;
+  }
+
+ private:
+  int64_t views_;
+  int64_t added_ = 0;
+  std::vector<double> sums_;
+  std::vector<float> logs_;
+};
+
 }  // namespace
 
 void CheckFits(const Engine& engine, const Dataset& dataset) {
@@ -86,16 +119,19 @@ std::optional<Evaluation> EvaluateUnlessStopped(
   Evaluation result;
   result.confusion.resize(classes * classes);
   double loss_sum = 0;
+  ViewMean mean(options.views, classes);
   while (const Batch* batch = loader.Next()) {
     if (options.stop.stop_requested()) return std::nullopt;
     const auto count = static_cast<size_t>(batch->count());
     const std::span logits = std::span(room).first(count * classes);
     engine.Infer(*batch, logits);
     for (size_t i = 0; i < count; ++i) {
-      Count(logits.subspan(i * classes, classes), batch->labels[i], loss_sum,
-            result);
+      const auto one = mean.Add(logits.subspan(i * classes, classes));
+      if (one.empty()) continue;
+      Count(one, batch->labels[i], loss_sum, result);
+      if (options.views > 1 && options.on_logits) options.on_logits(one);
     }
-    if (options.on_logits) options.on_logits(logits);
+    if (options.views == 1 && options.on_logits) options.on_logits(logits);
   }
   result.loss = loss_sum / static_cast<double>(result.images);
   return result;

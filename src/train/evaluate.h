@@ -20,6 +20,9 @@ struct EvaluateOptions {
   int64_t loader_threads = 1;
   std::function<void(std::span<const float>)> on_logits = {};
   std::stop_token stop = {};
+  // So many images in a row are views of one (data/augmented.h): what counts
+  // is the mean of their probabilities, and `on_logits` gets its logarithms.
+  int64_t views = 1;
 };
 
 // Nothing if `stop` was requested before the end.

@@ -24,7 +24,7 @@ RunOptions WithRecipe(RunOptions options) {
   ApplyRecipe(options.recipe, options);
   CheckOptions(options);
   // A resumed run may be started from another folder.
-  if (options.dataset == "cifar10") {
+  if (options.dataset != "shapes") {
     const std::string data = options.data.empty() ? kDefaultData : options.data;
     options.data = std::filesystem::absolute(data).string();
   }
@@ -45,6 +45,15 @@ class Run {
   void RefuseEarlierRun() const;
   void TakeUpCheckpoint();
   void LoadImages();
+  void HoldOut();
+  const Dataset& TrainingImages() const {
+    return training_view_   ? *training_view_
+           : training_part_ ? *training_part_
+                            : *images_;
+  }
+  const Dataset* ValidationImages() const {
+    return validation_view_ ? validation_view_.get() : validation_part_.get();
+  }
   void MakeTheEngine();
   void WarnOfAnotherMachine() const;
   void PrepareFolder();
@@ -70,6 +79,8 @@ class Run {
   std::unique_ptr<Dataset> images_;
   std::unique_ptr<Dataset> training_part_;
   std::unique_ptr<Dataset> validation_part_;
+  std::unique_ptr<Dataset> training_view_;    // augmented
+  std::unique_ptr<Dataset> validation_view_;  // cut like the training images
   std::unique_ptr<Engine> engine_;
   TrainPosition position_;
   std::optional<TrainPosition> saved_;  // that of the newest checkpoint
@@ -138,14 +149,26 @@ void Run::TakeUpCheckpoint() {
 }
 
 void Run::LoadImages() {
-  images_ = LoadDataset(options_, Split::kTrain);
+  const auto say = [this](const std::string& text) { Say(text); };
+  images_ = LoadDataset(options_, Split::kTrain, say);
   if (checkpoint_ && checkpoint_->fingerprint != images_->fingerprint()) {
     throw Error(
         Concat("the training images are not those of the checkpoint: "
                "expected fingerprint ",
                checkpoint_->fingerprint, ", found ", images_->fingerprint()));
   }
-  if (options_.val_fraction == 0) return;
+  if (options_.val_fraction > 0) {
+    HoldOut();
+  } else {
+    validation_part_ = LoadValidation(options_, say);
+  }
+  training_view_ = AugmentFor(options_, TrainingImages());
+  if (validation_part_) {
+    validation_view_ = EvaluationView(options_, *validation_part_);
+  }
+}
+
+void Run::HoldOut() {
   SplitIndices split =
       SplitByFraction(images_->size(), options_.val_fraction, options_.seed);
   if (split.train.empty() || split.validation.empty()) {
@@ -159,7 +182,7 @@ void Run::LoadImages() {
 }
 
 void Run::MakeTheEngine() {
-  EngineSpec spec = TrainingSpec(options_, *images_);
+  EngineSpec spec = TrainingSpec(options_, TrainingImages());
   if (checkpoint_) spec.kernel_plan = checkpoint_->kernel_plan;
   engine_ =
       callbacks_.make_engine ? callbacks_.make_engine(spec) : MakeEngine(spec);
@@ -209,19 +232,20 @@ void Run::PrepareFolder() {
 TrainEnd Run::TrainToTheEnd(RunRecord& record, RunResult& result) {
   record.Write("running", position_);
   try {
-    const Dataset& training = training_part_ ? *training_part_ : *images_;
-    const TrainEnd end = Train(*engine_, training, validation_part_.get(),
-                               {.epochs = options_.epochs,
-                                .learning_rate = options_.lr,
-                                .schedule = ScheduleOf(options_),
-                                .shuffle = options_.shuffle,
-                                .seed = options_.seed,
-                                .max_steps = options_.max_steps,
-                                .time_budget = options_.time_budget,
-                                .early_stop = options_.early_stop,
-                                .checkpoint_every = options_.checkpoint_every,
-                                .loader_threads = options_.loader_threads},
-                               position_, Hooks(result));
+    const Dataset& training = TrainingImages();
+    const TrainEnd end =
+        Train(*engine_, training, ValidationImages(),
+              {.epochs = options_.epochs,
+               .learning_rate = options_.lr,
+               .schedule = ScheduleOf(options_),
+               .shuffle = options_.shuffle,
+               .seed = options_.seed,
+               .max_steps = options_.max_steps,
+               .time_budget = options_.time_budget,
+               .early_stop = options_.early_stop,
+               .checkpoint_every = options_.checkpoint_every,
+               .loader_threads = LoaderThreads(options_, training)},
+              position_, Hooks(result));
     if (end == TrainEnd::kFinished) SaveTheWeights();
     record.Write(end == TrainEnd::kFinished ? "finished" : "stopped",
                  position_);

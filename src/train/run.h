@@ -79,9 +79,30 @@ RunResult RunTraining(const RunOptions& options,
 enum class FolderState { kNothing, kUnfinished, kFinished };
 FolderState StateOf(const std::filesystem::path& run_folder);
 
-// The training or test images that `options` name. Where CIFAR-10 is not
-// found, the Error says how to get it.
-std::unique_ptr<Dataset> LoadDataset(const RunOptions& options, Split split);
+// The training or test images that `options` name, as they are without
+// augmentation. Where CIFAR-10 is not found, the Error says how to get it.
+// `say` is told what needs no action, such as pictures that were skipped.
+using Say = std::function<void(const std::string&)>;
+std::unique_ptr<Dataset> LoadDataset(const RunOptions& options, Split split,
+                                     const Say& say = {});
+
+// The validation images that a folder or list has beside the training images;
+// null if there are none.
+std::unique_ptr<Dataset> LoadValidation(const RunOptions& options,
+                                        const Say& say = {});
+
+// The images as options.augment changes them for training; null if it does not.
+// `images` must outlive it.
+std::unique_ptr<Dataset> AugmentFor(const RunOptions& options,
+                                    const Dataset& images);
+
+// The same for evaluation: the middle of images that training sees patches of,
+// else null.
+std::unique_ptr<Dataset> EvaluationView(const RunOptions& options,
+                                        const Dataset& images);
+
+// options.loader_threads, or what suits the images.
+int64_t LoaderThreads(const RunOptions& options, const Dataset& dataset);
 
 // The engine of a run on these images (kernel plan empty, device and threads
 // as asked for).

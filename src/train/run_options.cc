@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "train/run_options.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -9,6 +10,7 @@
 #include "alexnet/engine.h"
 #include "alexnet/error.h"
 #include "alexnet/model.h"
+#include "data/augment_spec.h"
 
 namespace alexnet {
 namespace {
@@ -41,6 +43,26 @@ void NotNegative(std::string_view name, double value) {
 void Fraction(std::string_view name, double value) {
   Require(value >= 0 && value < 1, name, OptionText(value),
           "a number from 0 to below 1");
+}
+
+void CheckDataOptions(const RunOptions& o) {
+  constexpr std::string_view kKnown[] = {"cifar10",       "cifar100", "mnist",
+                                         "fashion-mnist", "shapes",   "folder",
+                                         "list",          "imagenet"};
+  Require(std::ranges::find(kKnown, o.dataset) != std::end(kKnown), "dataset",
+          o.dataset,
+          "cifar10, cifar100, mnist, fashion-mnist, shapes, folder, list or "
+          "imagenet");
+  constexpr int64_t kLargest = 16'384;
+  Require(o.image_size >= 0 && o.image_size <= kLargest, "image-size",
+          OptionText(o.image_size), "0 to 16384");
+  Require(o.eval_crop >= 0 && o.eval_crop <= kLargest, "eval-crop",
+          OptionText(o.eval_crop), "0 to 16384");
+  ParseAugment(o.augment);
+  Require(o.damaged == "fail" || o.damaged == "skip", "damaged", o.damaged,
+          "fail or skip");
+  Require(o.max_megapixels > 0 && o.max_megapixels <= 10'000, "max-megapixels",
+          OptionText(o.max_megapixels), "more than 0, at most 10000");
 }
 
 }  // namespace
@@ -98,8 +120,7 @@ ScheduleSpec ScheduleOf(const RunOptions& o) {
 }
 
 void CheckOptions(const RunOptions& o) {
-  Require(o.dataset == "cifar10" || o.dataset == "shapes", "dataset", o.dataset,
-          "cifar10 or shapes");
+  CheckDataOptions(o);
   ParseOptimizer(o.optimizer);
   ModelSpec model = MakePreset(o.arch);
   Freeze(model, WordList(o.freeze));
@@ -122,7 +143,7 @@ void CheckOptions(const RunOptions& o) {
           OptionText(o.early_stop), "a val-fraction to stop by as well");
   AtLeast(0, "checkpoint-every", o.checkpoint_every);
   AtLeast(0, "threads", o.threads);
-  AtLeast(1, "loader-threads", o.loader_threads);
+  AtLeast(0, "loader-threads", o.loader_threads);
   AtLeast(0, "slice-size", o.slice_size);
   Require(o.lr > 0 && std::isfinite(o.lr), "lr", OptionText(o.lr),
           "a positive number");

@@ -25,6 +25,13 @@ struct RunOptions {
   std::string dataset = "cifar10";
   std::string data;  // empty: "dataset"
   int64_t shapes_count = 10'000;
+  int64_t image_size = 0;  // of decoded pictures; 0: the network's input
+  int64_t eval_crop = 0;   // shorter edge before the centre crop; 0: none
+  std::string augment;     // data/augment_spec.h
+  std::string cache;       // folder of decoded pictures; empty: none
+  std::string damaged = "fail";
+  double max_megapixels = 100;
+  bool dct_scaling = false;
   int64_t epochs = 2;
   int64_t batch_size = 32;
   double lr = 1e-3;
@@ -62,9 +69,9 @@ struct RunOptions {
   std::string device = "auto";
   std::string precision = "fp32";
   std::string algorithms = "fast";
-  int64_t threads = 0;  // 0: all cores this process may use
-  int64_t loader_threads = 1;
-  int64_t slice_size = 0;  // 0: the engine decides
+  int64_t threads = 0;         // 0: all cores this process may use
+  int64_t loader_threads = 0;  // 0: as many as the images need
+  int64_t slice_size = 0;      // 0: the engine decides
   std::string out = "run";
   bool resume = false;
   bool overwrite = false;
@@ -109,11 +116,27 @@ void ForEachOption(Options&& options, Visitor&& visit) {
       "begin with the weights of this file; a last layer of another size is "
       "replaced");
   add(o.freeze, "freeze", "layers that are not trained: features, fc6, …");
-  add(o.dataset, "dataset", "cifar10 or shapes");
+  add(o.dataset, "dataset",
+      "cifar10, cifar100, mnist, fashion-mnist, shapes, folder, list or "
+      "imagenet");
   add(o.data, "data",
-      "folder that holds cifar-10-batches-bin/ (default: dataset)",
+      "folder that holds the images, such as cifar-10-batches-bin/ (default: "
+      "dataset)",
       kAdjustable);
   add(o.shapes_count, "shapes-count", "training images of shapes");
+  add(o.image_size, "image-size",
+      "side to which picture files are resized (0: the network's input)");
+  add(o.eval_crop, "eval-crop",
+      "resize the shorter edge of pictures to this, then take the middle "
+      "(0: resize the whole picture)");
+  add(o.augment, "augment", "changes to training images, such as crop:4,flip");
+  add(o.cache, "cache", "folder for decoded pictures, made at the first use",
+      kAdjustable);
+  add(o.damaged, "damaged", "what a damaged picture does: fail or skip");
+  add(o.max_megapixels, "max-megapixels",
+      "refuse pictures that are larger, before decoding", kAdjustable);
+  add(o.dct_scaling, "dct-scaling",
+      "decode JPEG smaller where that is enough: faster, other pixels");
   add(o.epochs, "epochs", "passes over the images", kAdjustable);
   add(o.batch_size, "batch-size", "images a step");
   add(o.lr, "lr", "learning rate", kAdjustable);
@@ -171,7 +194,8 @@ void ForEachOption(Options&& options, Visitor&& visit) {
   add(o.algorithms, "algorithms",
       "fast (Winograd where it wins) or exact (direct convolution)");
   add(o.threads, "threads", "0: all cores");
-  add(o.loader_threads, "loader-threads", "threads that read ahead",
+  add(o.loader_threads, "loader-threads",
+      "threads that read ahead (0: all cores for picture files, else one)",
       kAdjustable);
   add(o.slice_size, "slice-size",
       "images worked on at once (0: as many as suit the machine)");

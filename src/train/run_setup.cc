@@ -8,10 +8,6 @@
 namespace alexnet {
 namespace {
 
-// Fixed, so that a saved model meets the same test images whatever the seed of
-// its training was.
-constexpr uint64_t kShapesSeed = 0;
-
 int Threads(int64_t threads) {
   if (threads < 0 || threads > std::numeric_limits<int>::max()) {
     throw UsageError(Concat("threads: got ", threads, ", expected 0 or more"));
@@ -61,31 +57,6 @@ ModelSpec TrainingModel(const RunOptions& options, const Dataset& dataset) {
 }
 
 }  // namespace
-
-std::unique_ptr<Dataset> LoadDataset(const RunOptions& options, Split split) {
-  if (options.dataset == "shapes") {
-    const bool training = split == Split::kTrain;
-    return MakeShapes(
-        {.count = training ? options.shapes_count : kShapesTestImages,
-         .seed = kShapesSeed},
-        split);
-  }
-  if (options.dataset != "cifar10") {
-    throw UsageError(Concat("dataset: got ", options.dataset,
-                            ", expected cifar10 or shapes"));
-  }
-  const std::filesystem::path folder =
-      options.data.empty() ? kDefaultData : options.data;
-  if (!HasCifar10(folder)) {
-    throw Error(Concat(
-        folder.string(),
-        ": no CIFAR-10 found there (expected cifar-10-batches-bin/, "
-        "cifar-10-batches-py/ or an official cifar-10-*.tar.gz). --download "
-        "fetches it, --data names another folder, and --dataset shapes needs "
-        "no files at all."));
-  }
-  return LoadCifar10(folder, split);
-}
 
 EngineSpec TrainingSpec(const RunOptions& options, const Dataset& dataset) {
   EngineSpec spec;

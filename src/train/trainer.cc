@@ -140,7 +140,9 @@ TrainEnd Trainer::RunEpoch() {
   Loader loader(training_, std::move(order),
                 {.batch_size = engine_.spec().batch_size,
                  .threads = options_.loader_threads,
-                 .staged = staged_training_});
+                 .staged = staged_training_,
+                 .training_epoch = position_.epoch,
+                 .classes = engine_.spec().model.classes});
   while (!EpochDone() && !AtLimit()) {
     if (hooks_.stop.stop_requested()) return TrainEnd::kStopped;
     const auto step_start = Clock::now();

@@ -11,7 +11,7 @@
 
 #include "alexnet/dataset.h"
 #include "cli/program.h"
-#include "extras/image_file.h"
+#include "image/image_file.h"
 
 namespace alexnet::testing {
 namespace {

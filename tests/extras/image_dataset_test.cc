@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "alexnet/error.h"
-#include "extras/image_file.h"
 #include "extras/temp_folder.h"
+#include "image/image_file.h"
 
 namespace alexnet {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "extras/image_file.h"
+#include "image/image_file.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,9 +7,9 @@
 #include <fstream>
 
 #include "alexnet/error.h"
-#include "extras/image_codec.h"
 #include "extras/md5.h"
 #include "extras/temp_folder.h"
+#include "image/image_codec.h"
 
 namespace alexnet {
 namespace {

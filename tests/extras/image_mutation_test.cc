@@ -6,8 +6,8 @@
 #include <string>
 
 #include "alexnet/error.h"
-#include "extras/image_codec.h"
 #include "extras/temp_folder.h"
+#include "image/image_codec.h"
 
 namespace alexnet {
 namespace {

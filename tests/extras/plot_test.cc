@@ -10,9 +10,9 @@
 #include <thread>
 
 #include "alexnet/error.h"
-#include "extras/image_file.h"
 #include "extras/loss_curve.h"
 #include "extras/temp_folder.h"
+#include "image/image_file.h"
 
 namespace alexnet {
 namespace {

@@ -94,7 +94,7 @@ TEST(RunOptions, ChecksNameTheOption) {
   };
   EXPECT_NO_THROW(CheckOptions({}));
   refused([](RunOptions& o) { o.arch = "vgg"; }, "vgg");
-  refused([](RunOptions& o) { o.dataset = "mnist"; }, "dataset: got mnist");
+  refused([](RunOptions& o) { o.dataset = "svhn"; }, "dataset: got svhn");
   refused([](RunOptions& o) { o.optimizer = "lion"; }, "optimizer");
   refused([](RunOptions& o) { o.schedule = "exp"; }, "schedule");
   refused([](RunOptions& o) { o.lr_milestones = "3,x"; }, "lr-milestones");
@@ -118,7 +118,12 @@ TEST(RunOptions, ChecksNameTheOption) {
   refused([](RunOptions& o) { o.beta1 = 1; }, "beta1");
   refused([](RunOptions& o) { o.val_fraction = -0.1; }, "val-fraction");
   refused([](RunOptions& o) { o.std[1] = 0; }, "std: got 0.5,0,0.5");
-  refused([](RunOptions& o) { o.loader_threads = 0; }, "loader-threads");
+  refused([](RunOptions& o) { o.loader_threads = -1; }, "loader-threads");
+  refused([](RunOptions& o) { o.augment = "blur"; }, "augment: got");
+  refused([](RunOptions& o) { o.damaged = "hide"; }, "damaged: got hide");
+  refused([](RunOptions& o) { o.image_size = -1; }, "image-size");
+  refused([](RunOptions& o) { o.eval_crop = -1; }, "eval-crop");
+  refused([](RunOptions& o) { o.max_megapixels = 0; }, "max-megapixels");
   refused([](RunOptions& o) { o.resume = o.overwrite = true; }, "overwrite");
 }
 

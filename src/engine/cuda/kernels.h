@@ -9,8 +9,8 @@
 #include <cstdint>
 
 #include "core/resize.h"
-#include "engine/optimizer.h"
 #include "engine/formulas.h"
+#include "engine/optimizer.h"
 
 namespace alexnet::cuda {
 

@@ -8,7 +8,7 @@
 #include <cstdio>
 
 #include "alexnet/error.h"
-#include "extras/image_codec.h"
+#include "image/image_codec.h"
 
 namespace alexnet {
 namespace {
@@ -126,13 +126,13 @@ std::vector<png_bytep> RowsOf(uint8_t* pixels, uint64_t width,
 
 }  // namespace
 
-Image DecodePng(std::span<const uint8_t> bytes) {
+Image DecodePng(std::span<const uint8_t> bytes, int64_t max_pixels) {
   Reader reader(bytes);
   if (reader.info == nullptr) throw Error("PNG: libpng cannot be set up");
   Expect(ReadHeader(reader), reader.stream);
   const uint64_t width = png_get_image_width(reader.png, reader.info);
   const uint64_t height = png_get_image_height(reader.png, reader.info);
-  CheckImageSize(width, height);
+  CheckImageSize(width, height, max_pixels);
   Expect(StartPixels(reader), reader.stream);
   ALEXNET_CHECK(png_get_rowbytes(reader.png, reader.info) == 3 * width);
   Image image{static_cast<int64_t>(width), static_cast<int64_t>(height),

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+#include "data/image_cache.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "alexnet/error.h"
+#include "data/fingerprint.h"
+#include "data/sound_images.h"
+#include "io/atomic_file.h"
+#include "io/input_file.h"
+
+namespace alexnet {
+namespace {
+
+constexpr std::array<char, 8> kMagic = {'A', 'L', 'X', 'I', 'M', 'G', 'S', '1'};
+constexpr int64_t kImagesAtOnce = 256;
+
+struct Header {
+  std::array<char, 8> magic = kMagic;
+  int64_t count = 0;
+  int64_t channels = 0;
+  int64_t height = 0;
+  int64_t width = 0;
+  uint64_t key = 0;       // hash of the source's cache_key()
+  uint64_t checksum = 0;  // of the checksums of the images
+  uint64_t own = 0;       // of what stands above
+};
+static_assert(sizeof(Header) == 64);
+
+uint64_t OwnChecksum(const Header& header) {
+  const auto bytes = std::as_bytes(std::span(&header, 1));
+  return HashBytes(bytes.first(offsetof(Header, own)), /*seed=*/0);
+}
+
+Header HeaderFor(const Dataset& dataset) {
+  const Shape3 shape = dataset.image_shape();
+  Header header;
+  header.count = dataset.size();
+  header.channels = shape.channels;
+  header.height = shape.height;
+  header.width = shape.width;
+  const std::string key = dataset.cache_key();
+  header.key = HashBytes(std::as_bytes(std::span(key)), /*seed=*/0);
+  return header;
+}
+
+void Build(const Dataset& dataset, const std::filesystem::path& path,
+           int64_t threads) {
+  std::filesystem::create_directories(path.parent_path());
+  Header header = HeaderFor(dataset);
+  const auto bytes = static_cast<size_t>(dataset.image_shape().elements());
+  std::vector<uint64_t> checksums(static_cast<size_t>(header.count));
+  const auto table = std::as_bytes(std::span(checksums));
+  AtomicFile file(path);
+  file.Write(std::as_bytes(std::span(&header, 1)));
+  file.Write(table);
+  std::vector<uint8_t> pixels(bytes * size_t{kImagesAtOnce});
+  for (int64_t first = 0; first < header.count; first += kImagesAtOnce) {
+    const int64_t now = std::min(kImagesAtOnce, header.count - first);
+    ForEachInParallel(now, threads, [&](int64_t i) {
+      const auto image =
+          std::span(pixels).subspan(static_cast<size_t>(i) * bytes, bytes);
+      dataset.Read(first + i, image);
+      checksums[static_cast<size_t>(first + i)] =
+          HashBytes(std::as_bytes(image), /*seed=*/0);
+    });
+    file.Write(std::as_bytes(
+        std::span(pixels).first(static_cast<size_t>(now) * bytes)));
+  }
+  header.checksum = HashBytes(table, /*seed=*/0);
+  header.own = OwnChecksum(header);
+  file.WriteAt(0, std::as_bytes(std::span(&header, 1)));
+  file.WriteAt(sizeof header, table);
+  file.Commit();
+}
+
+class CachedDataset : public Dataset {
+ public:
+  CachedDataset(std::unique_ptr<Dataset> dataset,
+                const std::filesystem::path& path)
+      : source_(std::move(dataset)), file_(path) {
+    const auto bytes = static_cast<size_t>(file_.size());
+    mapped_ = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file_.descriptor(),
+                     /*offset=*/0);
+    if (mapped_ == MAP_FAILED) {
+      throw Error(
+          Concat(file_.name(), ": cannot be mapped: ", std::strerror(errno)));
+    }
+  }
+  CachedDataset(const CachedDataset&) = delete;
+  CachedDataset& operator=(const CachedDataset&) = delete;
+  ~CachedDataset() override {
+    if (mapped_ != MAP_FAILED) ::munmap(mapped_, file_.size());
+  }
+
+  // True if the file is whole and of these images.
+  bool Fits() const {
+    const Header expected = HeaderFor(*source_);
+    const auto all = Mapped();
+    if (all.size() < sizeof(Header)) return false;
+    Header found;
+    std::memcpy(&found, all.data(), sizeof found);
+    const auto count = static_cast<uint64_t>(expected.count);
+    const auto bytes = static_cast<uint64_t>(image_shape().elements());
+    const bool same =
+        found.magic == kMagic && found.own == OwnChecksum(found) &&
+        found.count == expected.count && found.channels == expected.channels &&
+        found.height == expected.height && found.width == expected.width &&
+        found.key == expected.key &&
+        all.size() == sizeof(Header) + count * (8 + bytes);
+    return same && found.checksum ==
+                       HashBytes(all.subspan(sizeof(Header), 8 * count), 0);
+  }
+
+  std::unique_ptr<Dataset> TakeSource() { return std::move(source_); }
+
+  int64_t size() const override { return source_->size(); }
+  Shape3 image_shape() const override { return source_->image_shape(); }
+  const std::vector<std::string>& class_names() const override {
+    return source_->class_names();
+  }
+  int32_t label(int64_t index) const override { return source_->label(index); }
+  int64_t sample_id(int64_t index) const override {
+    return source_->sample_id(index);
+  }
+  std::string fingerprint() const override { return source_->fingerprint(); }
+  std::string cache_key() const override { return source_->cache_key(); }
+  bool slow_to_read() const override { return true; }
+
+  void Read(int64_t index, std::span<uint8_t> pixels) const override {
+    ALEXNET_CHECK(index >= 0 && index < size());
+    const auto i = static_cast<size_t>(index);
+    const auto all = Mapped();
+    uint64_t checksum = 0;
+    std::memcpy(&checksum, all.data() + sizeof(Header) + 8 * i,
+                sizeof checksum);
+    const size_t first = sizeof(Header) + 8 * static_cast<size_t>(size());
+    const auto image = all.subspan(first + i * pixels.size(), pixels.size());
+    if (HashBytes(image, /*seed=*/0) != checksum) {
+      throw Error(Concat(file_.name(), ": image ", index,
+                         " is damaged; remove the file, and it will be made "
+                         "anew"));
+    }
+    std::memcpy(pixels.data(), image.data(), image.size());
+  }
+
+ private:
+  std::span<const std::byte> Mapped() const {
+    return {static_cast<const std::byte*>(mapped_),
+            static_cast<size_t>(file_.size())};
+  }
+
+  std::unique_ptr<Dataset> source_;
+  InputFile file_;
+  void* mapped_ = MAP_FAILED;
+};
+
+bool IsUsable(const std::filesystem::path& file) {
+  std::error_code ignored;
+  return std::filesystem::is_regular_file(file, ignored) &&
+         std::filesystem::file_size(file, ignored) >= sizeof(Header);
+}
+
+}  // namespace
+
+std::unique_ptr<Dataset> Cached(
+    std::unique_ptr<Dataset> dataset, const std::filesystem::path& file,
+    int64_t threads, const std::function<void(const std::string&)>& say) {
+  if (IsUsable(file)) {
+    auto cached = std::make_unique<CachedDataset>(std::move(dataset), file);
+    if (cached->Fits()) return cached;
+    dataset = cached->TakeSource();
+  }
+  if (say)
+    say(Concat("decoding ", dataset->size(), " images to ", file.string()));
+  Build(*dataset, file, threads);
+  return std::make_unique<CachedDataset>(std::move(dataset), file);
+}
+
+}  // namespace alexnet
