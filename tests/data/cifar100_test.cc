@@ -77,7 +77,7 @@ TEST(Cifar100, ReadsPickles) {
   const TempDir dir;
   // Protocol 2, by hand: two labels, two rows of bytes.
   const auto text = [](const std::string& value) {
-    return "U" + std::string(1, static_cast<char>(value.size())) + value;
+    return std::string{'U', static_cast<char>(value.size())} + value;
   };
   std::string names = "\x80\x02}" + text("fine_label_names") + "](";
   for (int i = 0; i < 100; ++i) names += text("class" + std::to_string(i));
