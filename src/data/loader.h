@@ -17,7 +17,7 @@ struct LoaderSpec {
   int64_t threads = 1;
   // What Engine::Stage returned for dataset.staged_view(): batches then carry
   // indices only. Otherwise the threads read the pixels.
-  StagedImages staged;
+  StagedImages staged = {};
   // If given: as training sees the images in this epoch
   // (Dataset::ReadForTraining). Sets that mix labels then give probabilities,
   // `classes` an image, instead of labels.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // PBM, PGM and PPM, plain and raw (P1 to P6), up to 16 bits a sample.
-#include <algorithm>
+#include <cmath>
 
 #include "alexnet/error.h"
 #include "image/image_codec.h"
@@ -73,11 +73,12 @@ struct Format {
   uint32_t most = 1;  // the value of white
 };
 
-// As Pillow scales: rounded to the nearest.
+// As Pillow scales: to the nearest, of two to the even one.
 uint8_t ToByte(uint32_t value, uint32_t most) {
-  if (most == 255) return static_cast<uint8_t>(std::min(value, 255U));
-  return static_cast<uint8_t>(
-      std::min((value * 255 + most / 2) / most, uint32_t{255}));
+  if (value >= most) return 255;
+  if (most == 255) return static_cast<uint8_t>(value);
+  return static_cast<uint8_t>(std::nearbyint(
+      static_cast<double>(value) / static_cast<double>(most) * 255.0));
 }
 
 uint8_t Sample(Reader& reader, const Format& format) {

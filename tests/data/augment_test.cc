@@ -79,26 +79,26 @@ Canvas Numbered(int64_t channels, int64_t height, int64_t width) {
 TEST(Augment, CropsBeyondTheEdgeAreBlack) {
   Canvas canvas = Numbered(1, 2, 3);
   CropWithBorder({-1, 1, 3, 3}, canvas);
-  EXPECT_THAT(canvas.pixels, testing::ElementsAre(0, 4, 5, 0, 0, 0, 0, 0, 0));
+  EXPECT_THAT(canvas.pixels, ::testing::ElementsAre(0, 4, 5, 0, 0, 0, 0, 0, 0));
   canvas = Numbered(2, 2, 2);
   CropWithBorder({1, -1, 2, 2}, canvas);
-  EXPECT_THAT(canvas.pixels, testing::ElementsAre(0, 0, 2, 0, 0, 0, 6, 0));
+  EXPECT_THAT(canvas.pixels, ::testing::ElementsAre(0, 0, 2, 0, 0, 0, 6, 0));
   CropWithBorder({50, 50, 1, 1}, canvas);
-  EXPECT_THAT(canvas.pixels, testing::ElementsAre(0, 0));
+  EXPECT_THAT(canvas.pixels, ::testing::ElementsAre(0, 0));
 }
 
 TEST(Augment, FlipsFillsShiftsAndBlends) {
   Canvas canvas = Numbered(3, 1, 2);
   FlipLeftRight(canvas);
-  EXPECT_THAT(canvas.pixels, testing::ElementsAre(2, 1, 4, 3, 6, 5));
+  EXPECT_THAT(canvas.pixels, ::testing::ElementsAre(2, 1, 4, 3, 6, 5));
   const uint8_t colour[] = {7, 8, 9};
   Fill({1, 0, 1, 1}, colour, canvas);
-  EXPECT_THAT(canvas.pixels, testing::ElementsAre(2, 7, 4, 8, 6, 9));
+  EXPECT_THAT(canvas.pixels, ::testing::ElementsAre(2, 7, 4, 8, 6, 9));
   ShiftColour({0.4, -5, 300}, canvas);
-  EXPECT_THAT(canvas.pixels, testing::ElementsAre(2, 7, 0, 3, 255, 255));
+  EXPECT_THAT(canvas.pixels, ::testing::ElementsAre(2, 7, 0, 3, 255, 255));
   Canvas other = Numbered(3, 1, 2);
   Blend(other, 0.25, canvas);
-  EXPECT_THAT(canvas.pixels, testing::ElementsAre(1, 3, 2, 4, 68, 68));
+  EXPECT_THAT(canvas.pixels, ::testing::ElementsAre(1, 3, 2, 4, 68, 68));
 }
 
 TEST(AugmentSpec, ReadsWhatTheTableHas) {
@@ -109,7 +109,7 @@ TEST(AugmentSpec, ReadsWhatTheTableHas) {
   EXPECT_EQ(spec.Find(AugmentKind::kPca), nullptr);
   EXPECT_TRUE(ParseAugment("").steps.empty());
   for (const AugmentInfo& info : AugmentTable()) {
-    EXPECT_THAT(AugmentHelp(), testing::HasSubstr(std::string(info.name)));
+    EXPECT_THAT(AugmentHelp(), ::testing::HasSubstr(std::string(info.name)));
     EXPECT_EQ(ParseAugment(info.name).steps.at(0).kind, info.kind);
   }
 }
@@ -214,7 +214,9 @@ TEST(Augmented, FlipsHalfOfTheImages) {
         augmented->ReadForTraining(i, epoch, seen, {});
         const bool now = seen != plain;
         flipped += now;
-        if (*kind == 'a' && epoch > 0) EXPECT_NE(now, before);
+        if (*kind == 'a' && epoch > 0) {
+          EXPECT_NE(now, before);
+        }
         before = now;
       }
     }
@@ -274,7 +276,7 @@ TEST(TenCrops, AreCornersMiddleAndMirrored) {
     views->Read(index, pixels);
     return pixels;
   };
-  using testing::ElementsAre;
+  using ::testing::ElementsAre;
   EXPECT_THAT(view(0), ElementsAre(0, 1, 3, 4));
   EXPECT_THAT(view(1), ElementsAre(1, 2, 4, 5));
   EXPECT_THAT(view(2), ElementsAre(3, 4, 6, 7));

@@ -35,7 +35,7 @@ void ExpectTwoImages(const Dataset& images) {
   EXPECT_EQ(images.label(1), 7);
   std::vector<uint8_t> pixels(3072);
   images.Read(1, pixels);
-  EXPECT_THAT(pixels, testing::Each('b'));
+  EXPECT_THAT(pixels, ::testing::Each('b'));
 }
 
 TEST(Cifar100, ReadsBinaryFilesWithFineLabels) {
@@ -75,26 +75,25 @@ TEST(Cifar100, ReadsTheArchive) {
 
 TEST(Cifar100, ReadsPickles) {
   const TempDir dir;
-  // Protocol 0 text, as short as it can be: two labels, two rows of bytes.
-  std::string names = "(dp0\nS'fine_label_names'\n(l";
-  for (int i = 0; i < 100; ++i) {
-    names += "S'class" + std::to_string(i) + "'\na";
-  }
-  dir.Write("cifar-100-python/meta", names + "s.");
-  const auto length = [](uint32_t n) {
-    return std::string{static_cast<char>(n), static_cast<char>(n >> 8),
-                       static_cast<char>(n >> 16), static_cast<char>(n >> 24)};
+  // Protocol 2, by hand: two labels, two rows of bytes.
+  const auto text = [](const std::string& value) {
+    return std::string{'U', static_cast<char>(value.size())} + value;
   };
+  std::string names = "\x80\x02}" + text("fine_label_names") + "](";
+  for (int i = 0; i < 100; ++i) names += text("class" + std::to_string(i));
+  dir.Write("cifar-100-python/meta", names + "es.");
+  const std::string zero("K\0", 2);
+  const std::string minus_one = "J\xff\xff\xff\xff";
   const std::string array =
-      std::string(
-          "cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n"
-          "(I0\ntS'b'\ntR(I1\n(I2\nI3072\ntcnumpy\ndtype\n(S'u1'\n"
-          "I0\nI1\ntR(I3\nS'|'\nNNNI-1\nI-1\nI0\ntbI00\nT") +
-      length(6144) + std::string(3072, 'a') + std::string(3072, 'b') + "tb";
-  dir.Write("cifar-100-python/train",
-            "(dS'fine_labels'\n(lI99\naI7\nas"
-            "S'data'\n" +
-                array + "s.");
+      "cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\n" + zero +
+      "\x85" + text("b") + "\x87R(K\x01K\x02" + std::string("M\0\x0c", 3) +
+      "\x86" + "cnumpy\ndtype\n" + text("u1") + zero + "K\x01\x87R(K\x03" +
+      text("|") + "NNN" + minus_one + minus_one + zero + "tb\x89T" +
+      std::string("\0\x18\0\0", 4) + std::string(3072, 'a') +
+      std::string(3072, 'b') + "tb";
+  dir.Write("cifar-100-python/train", "\x80\x02}(" + text("fine_labels") +
+                                          "](K\x63K\x07" + "e" + text("data") +
+                                          array + "u.");
   ExpectTwoImages(*LoadCifar100(dir.path(), Split::kTrain));
 }
 

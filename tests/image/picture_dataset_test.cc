@@ -73,8 +73,8 @@ TEST(Pictures, OneThatIsDamagedIsNamed) {
   ExpectError([&] { images->Read(1, pixels); },
               {(dir.path() / "a/short.ppm").string(), "ends too early"});
   images->Read(2, pixels);
-  EXPECT_THAT(pixels, testing::ElementsAre('x', 'x', 'x', 'x', 'y', 'y', 'y',
-                                           'y', 'z', 'z', 'z', 'z'));
+  EXPECT_THAT(pixels, ::testing::ElementsAre('x', 'x', 'x', 'x', 'y', 'y', 'y',
+                                             'y', 'z', 'z', 'z', 'z'));
 }
 
 TEST(Pictures, DamagedOnesCanBeLeftOutAndAreCounted) {
@@ -91,8 +91,8 @@ TEST(Pictures, DamagedOnesCanBeLeftOutAndAreCounted) {
   EXPECT_EQ(images->sample_id(1), 2);
   EXPECT_EQ(images->label(2), 1);
   EXPECT_THAT(told,
-              testing::HasSubstr("a/2.ppm: PPM: the file ends too early"));
-  EXPECT_THAT(told, testing::HasSubstr("1 of 4 pictures are damaged"));
+              ::testing::HasSubstr("a/2.ppm: PPM: the file ends too early"));
+  EXPECT_THAT(told, ::testing::HasSubstr("1 of 4 pictures are damaged"));
 }
 
 TEST(Pictures, FingerprintsTellSetsApart) {

@@ -9,7 +9,7 @@
 namespace alexnet {
 namespace {
 
-using testing::ElementsAre;
+using ::testing::ElementsAre;
 using testing::ExpectError;
 using testing::TempDir;
 

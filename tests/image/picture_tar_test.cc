@@ -52,7 +52,7 @@ TEST(PictureTar, ReadsPicturesWhereTheyLie) {
   const TempDir dir;
   dir.Write("train.tar", TrainTar());
   PictureSet set = ScanTarOfTars(dir.path() / "train.tar", "set");
-  EXPECT_THAT(set.class_names, testing::ElementsAre("n01", "n02"));
+  EXPECT_THAT(set.class_names, ::testing::ElementsAre("n01", "n02"));
   const auto images = PicturesAsDataset(std::move(set), {.size = {1, 1}});
   ASSERT_EQ(images->size(), 3);
   for (int64_t i = 0; i < 3; ++i) {
