@@ -29,6 +29,13 @@ std::vector<float> Tensor(const TensorSource& source, const std::string& name) {
   throw std::logic_error(name);
 }
 
+ModelMetadata Metadata() {
+  ModelMetadata metadata;
+  metadata.arch = "lenet5";
+  metadata.input = {3, 32, 32};
+  return metadata;
+}
+
 // Real engines, eight steps in all.
 RunOptions RealRun(const TempFolder& folder, const std::string& name) {
   return SmallRun(folder.path() / name);
@@ -137,7 +144,7 @@ TEST(TrainingRun, BeginsWithPretrainedWeightsAndAnotherHead) {
   const auto teacher = MakeEngine(spec);
   Initialize(*teacher, 99);
   const auto file = folder.path() / "teacher.pth";
-  SaveWeights(file, *ParametersOf(*teacher), {.arch = "lenet5"});
+  SaveWeights(file, *ParametersOf(*teacher), Metadata());
   RunOptions options = RealRun(folder, "run");
   options.pretrained = file.string();
   options.freeze = "conv1,conv2";
@@ -167,7 +174,7 @@ TEST(TrainingRun, PretrainedWeightsOfAnotherNetworkAreRefused) {
   spec.source = spec.model.input;
   spec.device = Device::kReference;
   const auto file = folder.path() / "other.pth";
-  SaveWeights(file, *ParametersOf(*MakeEngine(spec)), {.arch = "lenet5"});
+  SaveWeights(file, *ParametersOf(*MakeEngine(spec)), Metadata());
   RunOptions options = RealRun(folder, "run");
   options.pretrained = file.string();
   EXPECT_THAT([&] { RunTraining(options); },
