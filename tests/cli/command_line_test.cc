@@ -65,7 +65,7 @@ TEST(CommandLine, RefusesValuesThatMakeNoSense) {
       {"train", "--epochs", "many", "--dataset", "shapes"},
       {"train", "--batch-size", "0", "--dataset", "shapes"},
       {"train", "--lr", "-1", "--dataset", "shapes"},
-      {"train", "--dataset", "imagenet"},
+      {"train", "--dataset", "svhn"},
       {"train", "--recipe", "slow"},
       {"train", "--device", "tpu", "--dataset", "shapes"},
       {"train", "--mean", "0.5,0.5", "--dataset", "shapes"},
