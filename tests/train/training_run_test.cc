@@ -148,6 +148,7 @@ TEST(TrainingRun, BeginsWithPretrainedWeightsAndAnotherHead) {
   RunOptions options = RealRun(folder, "run");
   options.pretrained = file.string();
   options.freeze = "conv1,conv2";
+  options.lr = 1e-4;
   std::string messages;
   RunCallbacks callbacks;
   callbacks.on_message = [&](const std::string& text) { messages += text; };
