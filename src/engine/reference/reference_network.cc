@@ -20,8 +20,8 @@ bool InPlace(const LayerOp& op) {
          std::holds_alternative<DropoutSpec>(op);
 }
 
-DropoutMask Mask(const DropoutSpec& spec, const DropoutKeys& keys,
-                            size_t layer, int64_t image) {
+DropoutMask Mask(const DropoutSpec& spec, const DropoutKeys& keys, size_t layer,
+                 int64_t image) {
   return {.p = spec.p,
           .seed = keys.seed,
           .layer = static_cast<int64_t>(layer),
