@@ -16,8 +16,8 @@
 namespace alexnet {
 
 // kFloat32 is strict. kTf32 rounds the factors of products to 10 bits,
-// kBfloat16 computes with bfloat16 values; both add up in float32 and keep
-// parameters and optimizer state in it. An engine refuses what it lacks.
+// kBfloat16 computes with bfloat16 values; sums, parameters and optimizer state
+// are float32 in all of them. An engine refuses what it lacks.
 enum class Precision { kFloat32, kTf32, kBfloat16 };
 
 // kAuto is resolved when the engine is made; an engine's spec() never has it.

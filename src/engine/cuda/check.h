@@ -67,6 +67,7 @@ class DeviceBytes {
                Concat(purpose, " (", bytes >> 20, " MiB)"));
     CHECK_CUDA(cudaMemset(memory_.get(), 0, static_cast<size_t>(bytes)),
                purpose);
+    CHECK_CUDA(cudaStreamSynchronize(cudaStreamLegacy), purpose);
   }
   std::byte* data() const { return static_cast<std::byte*>(memory_.get()); }
   float* floats() const { return static_cast<float*>(memory_.get()); }
@@ -76,6 +77,14 @@ class DeviceBytes {
   Handle<void*, cudaFree> memory_;
   int64_t bytes_ = 0;
 };
+
+// Copies and waits until all is there: our streams do not wait for the default
+// one, on which such a copy may still be under way when cudaMemcpy returns.
+inline void CopyToDevice(void* to, const void* from, size_t bytes,
+                         const std::string& purpose) {
+  CHECK_CUDA(cudaMemcpy(to, from, bytes, cudaMemcpyHostToDevice), purpose);
+  CHECK_CUDA(cudaStreamSynchronize(cudaStreamLegacy), purpose);
+}
 
 // Host memory that the device copies from and to by itself.
 class PinnedBytes {

@@ -189,9 +189,7 @@ void CudaEngine::Allocate() {
   }
   ends.push_back(flat_);
   ends_ = DeviceBytes(std::ssize(ends) * 8, "parameter table");
-  CHECK_CUDA(cudaMemcpy(ends_.data(), ends.data(), ends.size() * 8,
-                        cudaMemcpyHostToDevice),
-             "parameter table");
+  CopyToDevice(ends_.data(), ends.data(), ends.size() * 8, "parameter table");
   io_.emplace(slices() * plan_->slice, spec_.model.classes);
   pixels_.emplace(spec_.batch_size, spec_.source.elements());
   for (Activation& a : plan_->activations) {
@@ -217,9 +215,7 @@ void CudaEngine::MakeResize() {
     append(axis->weights);
   }
   resize_ = DeviceBytes(std::ssize(all) * 4, "resize table");
-  CHECK_CUDA(cudaMemcpy(resize_.data(), all.data(), all.size() * 4,
-                        cudaMemcpyHostToDevice),
-             "resize table");
+  CopyToDevice(resize_.data(), all.data(), all.size() * 4, "resize table");
   const auto* at = reinterpret_cast<const int32_t*>(resize_.data());
   const auto table = [&](const ResizeAxis& axis) {
     const ResizeTable made = {static_cast<int32_t>(axis.in),
@@ -317,9 +313,8 @@ StagedImages CudaEngine::Stage(ImageView images) {
   const auto bytes = static_cast<int64_t>(images.pixels.size());
   DeviceBytes& memory =
       staged_memory_.emplace_back(bytes, "images to be staged");
-  CHECK_CUDA(cudaMemcpy(memory.data(), images.pixels.data(),
-                        images.pixels.size(), cudaMemcpyHostToDevice),
-             "images to be staged");
+  CopyToDevice(memory.data(), images.pixels.data(), images.pixels.size(),
+               "images to be staged");
   const std::span<const uint8_t> pixels(
       reinterpret_cast<const uint8_t*>(memory.data()), images.pixels.size());
   return staged_.Add(spec_, {pixels, images.shape});
@@ -468,9 +463,7 @@ void CudaEngine::Write(State state, std::string_view parameter,
   ToDeviceLayout(place, values.data(), copy.data());
   float* to = Values(place, state);
   Synchronize("writing a parameter");
-  CHECK_CUDA(
-      cudaMemcpy(to, copy.data(), copy.size() * 4, cudaMemcpyHostToDevice),
-      place.info.name);
+  CopyToDevice(to, copy.data(), copy.size() * 4, place.info.name);
   if (state == State::kParameter && operands_.data()) {
     // Whole groups of four: beyond the parameter lies its own padding.
     CopyAsBfloat16(operands_.data() + place.offset * 2, to,
