@@ -50,6 +50,7 @@ EngineSpec SpecOf(const Options& options, const Dataset& dataset) {
   spec.algorithms = ParseAlgorithms(options.run.algorithms);
   spec.device = ParseDevice(options.run.device);
   spec.threads = static_cast<int>(options.run.threads);
+  spec.kernel_plan = ReadKernelPlan(options.run.kernel_plan);
   return spec;
 }
 
@@ -153,8 +154,12 @@ std::string AsText(const Tuning& tuning) {
 }
 
 int TuneAndSave(const Options& options, const Dataset& dataset) {
-  const Tuning tuning =
-      Tune(SpecOf(options, dataset), dataset, options.bench.steps);
+  EngineSpec spec = SpecOf(options, dataset);
+  if (spec.device == Device::kAuto) spec.device = Device::kCpu;
+  if (spec.device != Device::kCpu) {
+    throw UsageError("--tune: only the CPU engine has algorithms to choose");
+  }
+  const Tuning tuning = Tune(spec, dataset, options.bench.steps);
   AtomicFile file(options.tune);
   file.Write(tuning.kernel_plan);
   file.Commit();
@@ -187,8 +192,8 @@ Action AddBench(CLI::App& app) {
       ->check(CLI::IsMember({"train", "infer"}))
       ->capture_default_str();
   AddRunOptions(app, options->run,
-                {"arch", "batch-size", "slice-size", "precision", "algorithms",
-                 "device", "threads", "seed", "data"});
+                {"arch", "batch-size", "kernel-plan", "slice-size", "precision",
+                 "algorithms", "device", "threads", "seed", "data"});
   app.add_option("--steps", options->bench.steps, "steps to time")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

@@ -49,8 +49,13 @@ void AddDownloadOptions(CLI::App& app, DownloadRequest& request) {
 
 bool DownloadIfWanted(const DownloadRequest& request, const RunOptions& options,
                       const StopSignals& signals) {
+  if (!request.wanted) return true;
+  if (options.dataset != "cifar10") {
+    throw UsageError(
+        Concat("--download fetches cifar10, not ", options.dataset));
+  }
   const std::filesystem::path folder = DataFolder(options);
-  if (!request.wanted || HasCifar10(folder)) return true;
+  if (HasCifar10(folder)) return true;
   const std::string url = request.url.empty() ? kCifar10Url : request.url;
   const bool live = IsTerminal();
   Print("downloading {} to {}\n", url, folder.string());

@@ -50,7 +50,22 @@ struct RowTables {
     pass.first = first.data();
     pass.weights = weights.data();
   }
+
+  // Pixels that the kernel looks at: every output takes as many as the widest
+  // window, so that the last ones reach beyond the row's `pixels`, with weights
+  // of zero.
+  int64_t reach(int64_t pixels) const {
+    int64_t end = pixels + 2;
+    for (const int32_t from : first) {
+      end = std::max(end, from + 2 * pass.steps);
+    }
+    return end;
+  }
 };
+
+// Of the rows between the two passes: a picture of a few pixels by millions
+// would fill the memory there, whatever its number of pixels.
+constexpr int64_t kMostRowBytes = int64_t{1} << 30;
 
 }  // namespace
 
@@ -75,7 +90,11 @@ void ResizeRgb(const ResizePlan& plan, const RgbPixels& in,
   const int64_t pixels = columns.end - columns.first;
   const RowTables tables(plan.horizontal, window.left, size.width,
                          columns.first);
-  std::vector<uint8_t> wide(static_cast<size_t>(4 * (pixels + 2)));
+  if ((rows.end - rows.first) > kMostRowBytes / width) {
+    throw Error(Concat("resize: ", rows.end - rows.first, " rows of ",
+                       size.width, " pixels are too many to hold"));
+  }
+  std::vector<uint8_t> wide(static_cast<size_t>(4 * tables.reach(pixels)));
   std::vector<uint8_t> narrow(
       static_cast<size_t>((rows.end - rows.first) * width));
   for (int64_t y = rows.first; y < rows.end; ++y) {

@@ -132,6 +132,12 @@ class CachedDataset : public Dataset {
   std::string cache_key() const override { return source_->cache_key(); }
   bool slow_to_read() const override { return true; }
 
+  // A part is of the picture as it lies on the disk, with or without a cache.
+  void ReadPart(int64_t index, const ChooseBox& choose,
+                std::span<uint8_t> pixels) const override {
+    source_->ReadPart(index, choose, pixels);
+  }
+
   void Read(int64_t index, std::span<uint8_t> pixels) const override {
     ALEXNET_CHECK(index >= 0 && index < size());
     const auto i = static_cast<size_t>(index);

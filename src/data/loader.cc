@@ -17,7 +17,6 @@
 namespace alexnet {
 namespace {
 
-constexpr int64_t kMaxThreads = 256;
 // One batch is with the caller, one is ready for its next call.
 constexpr int64_t kSlotsBesideThreads = 2;
 
@@ -37,9 +36,9 @@ void CheckArguments(const Dataset& dataset, std::span<const int64_t> order,
     throw UsageError(
         Concat("batch size: got ", spec.batch_size, ", expected at least 1"));
   }
-  if (spec.threads < 1 || spec.threads > kMaxThreads) {
+  if (spec.threads < 1 || spec.threads > kMaxLoaderThreads) {
     throw UsageError(Concat("loader threads: got ", spec.threads,
-                            ", expected 1 to ", kMaxThreads));
+                            ", expected 1 to ", kMaxLoaderThreads));
   }
   for (const int64_t index : order) {
     if (index < 0 || index >= dataset.size()) {

@@ -12,6 +12,8 @@
 
 namespace alexnet {
 
+inline constexpr int64_t kMaxLoaderThreads = 256;
+
 struct LoaderSpec {
   int64_t batch_size = 32;
   int64_t threads = 1;

@@ -15,9 +15,12 @@ Device Resolve(Device device) {
 }
 
 // A plan made on another device means nothing here: the kernels are chosen
-// anew, so that a checkpoint can move between CPU and GPU.
+// anew, so that a checkpoint can move between devices.
 bool PlanIsOf(Device device, std::string_view plan) {
-  return plan.starts_with("cuda") == (device == Device::kCuda);
+  const Device made_on = plan.starts_with("cuda")        ? Device::kCuda
+                         : plan.starts_with("reference") ? Device::kReference
+                                                         : Device::kCpu;
+  return made_on == device;
 }
 
 void CheckPrecision(const EngineSpec& spec) {

@@ -31,6 +31,10 @@ int64_t HalfToEven(int64_t twice) {
   return twice % 2 == 0 ? half : half + half % 2;
 }
 
+// Of a picture once its shorter edge is resized; a strip of one pixel by
+// millions would get billions.
+constexpr int64_t kMostSide = int64_t{1} << 20;
+
 // Resize(edge), CenterCrop(size) of a picture, as a window of the plan.
 struct CentrePlan {
   ResizePlan plan;
@@ -41,6 +45,10 @@ struct CentrePlan {
     const Size2 resized = {
         .height = full.height == shorter ? edge : edge * full.height / shorter,
         .width = full.width == shorter ? edge : edge * full.width / shorter};
+    if (resized.height > kMostSide || resized.width > kMostSide) {
+      throw Error(Concat("the picture is too narrow: resized, it would have ",
+                         resized.width, "x", resized.height, " pixels"));
+    }
     plan = ResizePlan(full, resized);
     window = {.left = HalfToEven(resized.width - size.width),
               .top = HalfToEven(resized.height - size.height),

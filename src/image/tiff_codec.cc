@@ -79,6 +79,15 @@ Image DecodeTiff(std::span<const uint8_t> bytes, int64_t max_pixels) {
   if (bits > 8) {
     throw Error(Concat("TIFF: expected 1 to 8 bits a sample, found ", bits));
   }
+  // libtiff takes memory for a whole tile or strip, whatever the size of the
+  // picture.
+  const uint64_t piece = TIFFIsTiled(tiff.get()) != 0
+                             ? TIFFTileSize64(tiff.get())
+                             : TIFFStripSize64(tiff.get());
+  if (piece > 4 * static_cast<uint64_t>(max_pixels)) {
+    throw Error(Concat("TIFF: a tile or strip has ", piece,
+                       " bytes, too many for a picture"));
+  }
   char reason[1024] = {};
   if (TIFFRGBAImageOK(tiff.get(), reason) == 0) {
     throw Error(Concat("TIFF: ", reason));

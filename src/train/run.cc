@@ -162,6 +162,12 @@ void Run::LoadImages() {
   } else {
     validation_part_ = LoadValidation(options_, say);
   }
+  if (options_.early_stop > 0 && !validation_part_) {
+    throw UsageError(
+        Concat("early-stop: got ", options_.early_stop,
+               ", expected validation images to stop by: a val-fraction, or a "
+               "val/ beside the training images"));
+  }
   training_view_ = AugmentFor(options_, TrainingImages());
   if (validation_part_) {
     validation_view_ = EvaluationView(options_, *validation_part_);
@@ -183,7 +189,8 @@ void Run::HoldOut() {
 
 void Run::MakeTheEngine() {
   EngineSpec spec = TrainingSpec(options_, TrainingImages());
-  if (checkpoint_) spec.kernel_plan = checkpoint_->kernel_plan;
+  spec.kernel_plan = checkpoint_ ? checkpoint_->kernel_plan
+                                 : ReadKernelPlan(options_.kernel_plan);
   engine_ =
       callbacks_.make_engine ? callbacks_.make_engine(spec) : MakeEngine(spec);
   options_.device = Name(engine_->spec().device);

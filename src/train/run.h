@@ -104,6 +104,10 @@ std::unique_ptr<Dataset> EvaluationView(const RunOptions& options,
 // options.loader_threads, or what suits the images.
 int64_t LoaderThreads(const RunOptions& options, const Dataset& dataset);
 
+// The text of a plan, for the engine to check; empty if there is no file.
+// Throws Error where the file cannot be read.
+std::string ReadKernelPlan(const std::string& file);
+
 // The engine of a run on these images (kernel plan empty, device and threads
 // as asked for).
 EngineSpec TrainingSpec(const RunOptions& options, const Dataset& dataset);

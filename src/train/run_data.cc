@@ -9,6 +9,7 @@
 #include "data/fingerprint.h"
 #include "data/idx.h"
 #include "data/image_cache.h"
+#include "data/loader.h"
 #include "data/sound_images.h"
 #include "data/statistics.h"
 #include "image/picture_dataset.h"
@@ -252,7 +253,8 @@ std::unique_ptr<Dataset> EvaluationView(const RunOptions& options,
 
 int64_t LoaderThreads(const RunOptions& options, const Dataset& dataset) {
   if (options.loader_threads > 0) return options.loader_threads;
-  return dataset.slow_to_read() ? UsableCores() : 1;
+  if (!dataset.slow_to_read()) return 1;
+  return std::min<int64_t>(UsableCores(), kMaxLoaderThreads);
 }
 
 }  // namespace alexnet

@@ -11,6 +11,7 @@
 #include "alexnet/error.h"
 #include "alexnet/model.h"
 #include "data/augment_spec.h"
+#include "data/loader.h"
 
 namespace alexnet {
 namespace {
@@ -139,11 +140,11 @@ void CheckOptions(const RunOptions& o) {
           "accumulate", OptionText(o.accumulate), "a smaller number");
   AtLeast(0, "max-steps", o.max_steps);
   AtLeast(0, "early-stop", o.early_stop);
-  Require(o.early_stop == 0 || o.val_fraction > 0, "early-stop",
-          OptionText(o.early_stop), "a val-fraction to stop by as well");
   AtLeast(0, "checkpoint-every", o.checkpoint_every);
   AtLeast(0, "threads", o.threads);
   AtLeast(0, "loader-threads", o.loader_threads);
+  Require(o.loader_threads <= kMaxLoaderThreads, "loader-threads",
+          OptionText(o.loader_threads), Concat("at most ", kMaxLoaderThreads));
   AtLeast(0, "slice-size", o.slice_size);
   Require(o.lr > 0 && std::isfinite(o.lr), "lr", OptionText(o.lr),
           "a positive number");

@@ -72,6 +72,7 @@ struct RunOptions {
   int64_t threads = 0;         // 0: all cores this process may use
   int64_t loader_threads = 0;  // 0: as many as the images need
   int64_t slice_size = 0;      // 0: the engine decides
+  std::string kernel_plan;     // file; empty: the engine decides
   std::string out = "run";
   bool resume = false;
   bool overwrite = false;
@@ -197,6 +198,8 @@ void ForEachOption(Options&& options, Visitor&& visit) {
   add(o.loader_threads, "loader-threads",
       "threads that read ahead (0: all cores for picture files, else one)",
       kAdjustable);
+  add(o.kernel_plan, "kernel-plan",
+      "file with the algorithm of each convolution, as bench --tune writes it");
   add(o.slice_size, "slice-size",
       "images worked on at once (0: as many as suit the machine)");
   add(o.out, "out", "folder of the run", kSession);

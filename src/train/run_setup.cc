@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // From options to data sets and engine specs.
+#include <fstream>
 #include <limits>
 
 #include "alexnet/error.h"
@@ -57,6 +58,22 @@ ModelSpec TrainingModel(const RunOptions& options, const Dataset& dataset) {
 }
 
 }  // namespace
+
+std::string ReadKernelPlan(const std::string& file) {
+  if (file.empty()) return "";
+  constexpr std::streamsize kMost = 1 << 16;
+  std::ifstream in(file, std::ios::binary);
+  std::string text(kMost, '\0');
+  in.read(text.data(), kMost);
+  if (in.bad() || in.gcount() == 0) {
+    throw Error(file + ": cannot be read as a kernel plan");
+  }
+  text.resize(static_cast<size_t>(in.gcount()));
+  if (std::ssize(text) == kMost) {
+    throw Error(file + ": too long for a kernel plan");
+  }
+  return text;
+}
 
 EngineSpec TrainingSpec(const RunOptions& options, const Dataset& dataset) {
   EngineSpec spec;

@@ -131,7 +131,8 @@ double ScheduleFactor(const ScheduleSpec& spec, const ScheduleTime& time) {
 }
 
 void PlateauState::Add(double loss, const ScheduleSpec& spec) {
-  if (best < 0 || loss < best * (1 - kThreshold)) {
+  const bool usable = std::isfinite(loss);
+  if ((usable && best < 0) || loss < best * (1 - kThreshold)) {
     best = loss;
     bad_epochs = 0;
     return;

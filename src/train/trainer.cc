@@ -209,8 +209,13 @@ bool Trainer::Validate(EpochReport& report) {
     const double accuracy = report.validation->top1();
     const double loss = report.validation->loss;
     BestEpoch& best = position_.best;
-    if (best.epoch < 0 || accuracy > best.accuracy ||
-        (accuracy == best.accuracy && loss < best.loss)) {
+    // A diverged network has no loss to remember.
+    if (!std::isfinite(loss)) {
+      if (hooks_.on_warning) {
+        hooks_.on_warning("the validation loss is not finite");
+      }
+    } else if (best.epoch < 0 || accuracy > best.accuracy ||
+               (accuracy == best.accuracy && loss < best.loss)) {
       best = {.epoch = report.epoch, .accuracy = accuracy, .loss = loss};
       if (hooks_.on_best) hooks_.on_best();
     }

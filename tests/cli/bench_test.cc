@@ -12,7 +12,6 @@ namespace {
 
 using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
-using ::testing::StartsWith;
 
 class Bench : public ::testing::Test {
  protected:
@@ -72,6 +71,19 @@ TEST_F(Bench, TuneWritesAPlan) {
   // Six channels fill no vector: there is one choice.
   EXPECT_THAT(ReadAll(scratch_ / "plan.txt"),
               HasSubstr("conv1 direct direct direct\n"));
+  Call({"train", "--arch", "lenet5", "--dataset", "shapes", "--shapes-count",
+        "8", "--max-steps", "1", "--kernel-plan", "plan.txt"});
+  EXPECT_THAT(ReadAll(scratch_ / "run" / "run.json"),
+              HasSubstr("conv1 direct direct direct"));
+}
+
+TEST_F(Bench, RefusesAPlanThatMakesNoSense) {
+  WriteAll(scratch_ / "plan.txt", "slice 4\nconv1 direct fast direct\n");
+  const Outcome outcome = RunProgram({"train", "--arch", "lenet5", "--dataset",
+                                      "shapes", "--kernel-plan", "plan.txt"},
+                                     {.folder = scratch_.path()});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("kernel plan, line 2"));
 }
 
 }  // namespace

@@ -193,6 +193,34 @@ TEST_P(TrainingTest, FrozenLayersStay) {
   EXPECT_THROW(Make(), UsageError);
 }
 
+// A frozen convolution transforms its weights once; what the steps write must
+// not lie where they are kept.
+TEST_P(TrainingTest, FrozenConvolutionsComputeTheSameAfterSteps) {
+  const Padding one = {1, 1, 1, 1};
+  spec_.model = testing_support::Net(
+      {3, 11, 11},
+      {Conv(3, 16, {3, 3}, {1, 1}, one), ReluSpec{},
+       Conv(16, 32, {3, 3}, {1, 1}, one), ReluSpec{}, FlattenSpec{},
+       LinearSpec{3872, 64}, ReluSpec{}, LinearSpec{64, 20}, ReluSpec{}},
+      5);
+  spec_.algorithms = Algorithms::kFast;
+  Freeze(spec_.model, std::vector<std::string>{"0", "2"});
+  const std::unique_ptr<Engine> engine = Make();
+  for (int64_t step = 1; step <= 3; ++step) Step(*engine, step);
+  const std::unique_ptr<Engine> fresh = Make();
+  for (const ParameterInfo& info : Parameters(spec_.model)) {
+    std::vector<float> values(static_cast<size_t>(info.elements));
+    engine->Read(State::kParameter, info.name, values);
+    fresh->Write(State::kParameter, info.name, values);
+  }
+  Batch batch;
+  batch.images = {pixels_, spec_.source};
+  std::vector<float> logits(5 * kImages), expected(5 * kImages);
+  engine->Infer(batch, logits);
+  fresh->Infer(batch, expected);
+  EXPECT_EQ(logits, expected);
+}
+
 TEST_P(TrainingTest, FrozenLayersTakeNoMemory) {
   const auto bytes = [&] {
     int64_t total = 0;

@@ -104,7 +104,8 @@ TEST(RunOptions, ChecksNameTheOption) {
   refused([](RunOptions& o) { o.clip_norm = -1; }, "clip-norm");
   refused([](RunOptions& o) { o.ema = 1; }, "ema");
   refused([](RunOptions& o) { o.accumulate = 0; }, "accumulate: got 0");
-  refused([](RunOptions& o) { o.early_stop = 3; }, "val-fraction");
+  refused([](RunOptions& o) { o.early_stop = -1; }, "early-stop");
+  refused([](RunOptions& o) { o.loader_threads = 257; }, "loader-threads");
   refused([](RunOptions& o) { o.time_budget = -1; }, "time-budget");
   refused([](RunOptions& o) { o.freeze = "nothing"; }, "'nothing'");
   refused([](RunOptions& o) { o.init = "zero"; }, "init: got zero");

@@ -166,6 +166,15 @@ TEST(TrainingRun, BeginsWithPretrainedWeightsAndAnotherHead) {
   EXPECT_EQ(Tensor(*saved, "fc3.bias").size(), 10U);
 }
 
+TEST(TrainingRun, EarlyStopNeedsImagesToStopBy) {
+  const TempFolder folder;
+  RunOptions options = RealRun(folder, "run");
+  options.val_fraction = 0;
+  options.early_stop = 2;
+  EXPECT_THAT([&] { RunTraining(options); },
+              testing::ThrowsMessage<UsageError>(HasSubstr("val-fraction")));
+}
+
 TEST(TrainingRun, PretrainedWeightsOfAnotherNetworkAreRefused) {
   const TempFolder folder;
   EngineSpec spec;

@@ -70,7 +70,7 @@ class Correlation {
   // Gives the transformed weights a place of their own, for all ticks.
   void KeepWeights(const Builder& builder) {
     weights_->UseAt(0);
-    weights_->UseAt(builder.unit_count);
+    weights_->UseAt(builder.last_tick());
   }
 
   // Strides of blocks of outputs and inputs in `weights`, in elements.

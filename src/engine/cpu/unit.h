@@ -86,6 +86,7 @@ struct Builder {
   int forward_tick() const { return units; }
   int backward_tick() const { return unit_count + 2 * (unit_count - units); }
   int data_gradient_tick() const { return backward_tick() + 1; }
+  int last_tick() const { return 3 * unit_count + 1; }
   void NeedScratchpad(const Desc& desc, int tick);
   Activation MakeActivation(const Shape3& shape, bool flat, const Desc& desc);
   Parameter& AddParameter(const ParameterInfo& info, const Desc& canonical,
