@@ -209,6 +209,11 @@ std::unique_ptr<Dataset> LoadDataset(const RunOptions& options, Split split,
                        ": has no pictures to test with; expected test or val "
                        "beside train"));
   }
+  if (part == Part::kTest && say &&
+      (set->name == "folder" || set->name == "list")) {
+    say("there are no other pictures to test with: these may have been trained "
+        "on");
+  }
   return OpenPictures(*std::move(set), options, say);
 }
 
