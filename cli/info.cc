@@ -28,6 +28,7 @@ struct Options {
   int64_t batch_size = 32;
   int64_t slice_size = 0;
   int64_t images = 50'000;
+  std::string precision = "fp32";
   int threads = 0;
   bool inference = false;
   bool json = false;
@@ -144,6 +145,7 @@ Plan PlanOf(const Options& options, const ModelSpec& model) {
   spec.source = {model.input.channels, 32, 32};
   spec.batch_size = options.batch_size;
   spec.slice_size = options.slice_size;
+  spec.precision = ParsePrecision(options.precision);
   spec.training = !options.inference;
   spec.threads = options.threads;
   return MakePlan(spec, options.images * spec.source.elements());
@@ -189,6 +191,9 @@ Action AddInfo(CLI::App& app) {
   app.add_option("--images", options->images, "images of the data set")
       ->needs(plan)
       ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--precision", options->precision, "fp32, tf32 or bf16")
+      ->needs(plan)
       ->capture_default_str();
   app.add_option("--threads", options->threads, "0: all cores")
       ->needs(plan)

@@ -26,10 +26,10 @@ Plan MakePlan(const EngineSpec& spec, int64_t dataset_bytes) {
 
 std::string AsText(const Plan& plan) {
   const EngineSpec& spec = plan.spec;
-  std::string text =
-      fmt::format("\n{} with batches of {} (slices of {}), {} threads, {}\n\n",
-                  spec.training ? "training" : "inference", spec.batch_size,
-                  spec.slice_size, spec.threads, Name(SelectedIsa()));
+  std::string text = fmt::format(
+      "\n{} with batches of {} (slices of {}) in {}, {} threads, {}\n\n",
+      spec.training ? "training" : "inference", spec.batch_size,
+      spec.slice_size, Name(spec.precision), spec.threads, Name(SelectedIsa()));
   for (const MemoryUse& use : plan.memory) {
     text += fmt::format("{:<50} {:>10}\n", use.purpose,
                         Bytes(static_cast<double>(use.bytes)));
@@ -50,6 +50,7 @@ nlohmann::ordered_json AsJson(const Plan& plan) {
   nlohmann::ordered_json json = {{"training", plan.spec.training},
                                  {"batch_size", plan.spec.batch_size},
                                  {"slice_size", plan.spec.slice_size},
+                                 {"precision", Name(plan.spec.precision)},
                                  {"threads", plan.spec.threads},
                                  {"isa", Name(SelectedIsa())},
                                  {"peak_bytes", plan.bytes},

@@ -8,6 +8,8 @@
 #include <memory>
 #include <string>
 
+#include "core/bfloat16.h"
+
 namespace alexnet {
 
 // Zeroed pages from the system, 2 MiB aligned and offered to huge pages (a
@@ -39,6 +41,7 @@ struct Buffer {
   std::byte* data = nullptr;  // set by Arena::Allocate
 
   float* floats() const { return reinterpret_cast<float*>(data); }
+  Bfloat16* bfloats() const { return reinterpret_cast<Bfloat16*>(data); }
   void UseAt(int tick) {
     first = first < tick ? first : tick;
     last = last > tick ? last : tick;

@@ -33,6 +33,8 @@ std::string_view Name(Isa isa) {
       return "avx2";
     case Isa::kAvx512:
       return "avx512";
+    case Isa::kAvx512Bf16:
+      return "avx512_bf16";
   }
   return "unknown";
 }
@@ -47,6 +49,9 @@ std::vector<Isa> SupportedIsas() {
         __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512vl")) {
       isas.push_back(Isa::kAvx512);
+      if (__builtin_cpu_supports("avx512bf16")) {
+        isas.push_back(Isa::kAvx512Bf16);
+      }
     }
   }
 #endif

@@ -8,7 +8,7 @@
 namespace alexnet {
 
 // Each includes the ones before it. kAvx512 is F, BW, DQ and VL.
-enum class Isa { kGeneric, kAvx2, kAvx512 };
+enum class Isa { kGeneric, kAvx2, kAvx512, kAvx512Bf16 };
 
 std::string_view Name(Isa isa);
 
@@ -16,7 +16,8 @@ std::string_view Name(Isa isa);
 std::vector<Isa> SupportedIsas();
 
 // The best one, or the one that the environment variable ALEXNET_ISA names
-// ("generic", "avx2", "avx512"). Throws UsageError if the machine lacks it.
+// ("generic", "avx2", "avx512", "avx512_bf16"). Throws UsageError if the
+// machine lacks it.
 Isa SelectedIsa();
 
 }  // namespace alexnet

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Chooses the engine and puts the initial parameters into one.
 #include "alexnet/error.h"
+#include "core/isa.h"
 #include "core/machine.h"
 #include "engine/batch_check.h"
 #include "engine/factories.h"
@@ -23,9 +24,17 @@ bool PlanIsOf(Device device, std::string_view plan) {
   return made_on == device;
 }
 
+// On the CPU bfloat16 is for machines that compute with it.
 void CheckPrecision(const EngineSpec& spec) {
   if (spec.device == Device::kCuda || spec.precision == Precision::kFloat32) {
     return;
+  }
+  if (spec.device == Device::kCpu && spec.precision == Precision::kBfloat16) {
+    const Isa isa = SelectedIsa();
+    if (isa >= Isa::kAvx512Bf16) return;
+    throw UsageError(Concat("bf16 needs a CPU with ", Name(Isa::kAvx512Bf16),
+                            " instructions, this process has ", Name(isa),
+                            "; use fp32"));
   }
   throw UsageError(Concat("the ", Name(spec.device), " engine has no ",
                           Name(spec.precision), "; use fp32"));

@@ -3,9 +3,11 @@
 // logits, loss, all gradients.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <tuple>
 
 #include "alexnet/engine.h"
+#include "core/isa.h"
 #include "engine/golden.h"
 #include "engine/loss.h"
 #include "engine/op_cases.h"
@@ -153,6 +155,92 @@ TEST_P(EngineCases, SlicesSumToTheWhole) {
     EXPECT_LE(RelativeError(y, x), kTolerance) << info.name;
   }
 }
+
+// Maps, and what linear layers multiply, are rounded to 2⁻⁹ in every layer.
+constexpr double kBfloat16Tolerance = 2e-2;
+// Where rounding changes a sign before a ReLU or the winner of a pooling, whole
+// terms of these small sums move; a wrong mask or layout is off by the norm.
+constexpr double kBfloat16KinkTolerance = 0.3;
+
+bool HasKinks(const ModelSpec& model) {
+  return std::any_of(model.layers.begin(), model.layers.end(),
+                     [](const LayerSpec& layer) {
+                       return std::holds_alternative<ReluSpec>(layer.op) ||
+                              std::holds_alternative<MaxPool2dSpec>(layer.op);
+                     });
+}
+
+class Bfloat16Cases : public EngineCases {
+ protected:
+  void SetUp() override {
+    if (SelectedIsa() < Isa::kAvx512Bf16) {
+      GTEST_SKIP() << "this machine has no bfloat16";
+    }
+    spec_.precision = Precision::kBfloat16;
+  }
+};
+
+TEST_P(Bfloat16Cases, LogitsLossAndGradientsAgree) {
+  const double tolerance =
+      HasKinks(spec_.model) ? kBfloat16KinkTolerance : kBfloat16Tolerance;
+  for (const Algorithms algorithms : {Algorithms::kExact, Algorithms::kFast}) {
+    spec_.algorithms = algorithms;
+    const std::unique_ptr<Engine> engine = Make();
+    ReferenceNetwork<double> net = Oracle(*engine);
+    const DropoutKeys dropout = {spec_.seed, kEpoch, sample_ids_};
+    net.Forward(spec_.batch_size, &dropout);
+    const double loss = OracleLoss(net);
+    net.Backward(spec_.batch_size, &dropout);
+    const StepResult result =
+        engine->Wait(engine->TrainStep(batch_, {.step = 1, .epoch = kEpoch}));
+    EXPECT_FALSE(result.non_finite);
+    EXPECT_NEAR(result.loss, loss, kBfloat16Tolerance * loss);
+    for (size_t i = 0; i < net.parameters().size(); ++i) {
+      const std::string& name = net.parameters()[i].name;
+      std::vector<float> gradient(net.gradient(i).size());
+      engine->Read(State::kGradient, name, gradient);
+      EXPECT_LE(RelativeError(gradient, net.gradient(i)), tolerance)
+          << name << ", " << Name(algorithms);
+    }
+  }
+}
+
+TEST_P(Bfloat16Cases, SameSeedSameBits) {
+  std::vector<std::vector<float>> weights;
+  for (int run = 0; run < 2; ++run) {
+    const std::unique_ptr<Engine> engine = Make();
+    for (int64_t step = 1; step <= 3; ++step) {
+      engine->Wait(engine->TrainStep(batch_, {.step = step, .epoch = kEpoch}));
+    }
+    for (const ParameterInfo& info : Parameters(spec_.model)) {
+      weights.emplace_back(static_cast<size_t>(info.elements));
+      engine->Read(State::kParameter, info.name, weights.back());
+    }
+  }
+  const size_t half = weights.size() / 2;
+  for (size_t i = 0; i < half; ++i) EXPECT_EQ(weights[i], weights[half + i]);
+}
+
+// An engine for inference keeps its weights in bfloat16.
+TEST_P(Bfloat16Cases, InferenceAgreesWithTraining) {
+  const std::unique_ptr<Engine> trains = Make();
+  spec_.training = false;
+  const std::unique_ptr<Engine> infers = Make();
+  const auto values =
+      static_cast<size_t>(spec_.model.classes * spec_.batch_size);
+  std::vector<float> expected(values);
+  std::vector<float> logits(values);
+  trains->Infer(batch_, expected);
+  infers->Infer(batch_, logits);
+  EXPECT_LE(RelativeError(logits, std::span<const float>(expected)), 1e-2);
+}
+
+INSTANTIATE_TEST_SUITE_P(, Bfloat16Cases,
+                         ::testing::Combine(::testing::Values(Device::kCpu),
+                                            ::testing::ValuesIn(OpCases())),
+                         [](const auto& info) {
+                           return std::get<1>(info.param).name;
+                         });
 
 INSTANTIATE_TEST_SUITE_P(
     , EngineCases,

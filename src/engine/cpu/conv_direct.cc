@@ -13,6 +13,7 @@ using dnnl::prop_kind;
 using Forward = dnnl::convolution_forward;
 using BackwardData = dnnl::convolution_backward_data;
 using BackwardWeights = dnnl::convolution_backward_weights;
+using Type = dnnl::memory::data_type;
 constexpr auto kDirect = dnnl::algorithm::convolution_direct;
 
 // oneDNN's way to write a convolution's geometry.
@@ -45,8 +46,10 @@ struct Geometry {
   }
 };
 
-Forward::primitive_desc PlanForward(const Geometry& g, bool training, bool relu,
-                                    const Dnnl& dnnl) {
+// With maps of `type` in and out; weights are of their type too, biases and
+// sums stay float32.
+Forward::primitive_desc PlanForward(const Geometry& g, Type type, bool training,
+                                    bool relu, const Dnnl& dnnl) {
   const auto kind =
       training ? prop_kind::forward_training : prop_kind::forward_inference;
   dnnl::primitive_attr attributes = UserScratchpad();
@@ -55,18 +58,47 @@ Forward::primitive_desc PlanForward(const Geometry& g, bool training, bool relu,
     after.append_eltwise(1, dnnl::algorithm::eltwise_relu, 0, 0);
     attributes.set_post_ops(after);
   }
-  return {Forward::desc(kind, kDirect, AnyLayout(g.source),
-                        AnyLayout(g.weights), Plain(g.bias),
-                        AnyLayout(g.output), g.stride, g.begin, g.end),
+  return {Forward::desc(kind, kDirect, AnyLayout(g.source, type),
+                        AnyLayout(g.weights, type), Plain(g.bias),
+                        AnyLayout(g.output, type), g.stride, g.begin, g.end),
           attributes, dnnl.engine};
 }
+
+// A convolution's weights in the layout and type that a primitive wants.
+class PrimitiveWeights {
+ public:
+  PrimitiveWeights() = default;
+  PrimitiveWeights(Builder& builder, const Desc& from, const Desc& to, int tick)
+      : from_(from), to_(to) {
+    if (from == to) return;
+    reordered_ = builder.arena.Add("weights reordered", Bytes(to), tick);
+  }
+
+  dnnl::memory Bind(const Dnnl& dnnl, float* values) {
+    if (!reordered_) return MemoryAt(dnnl, to_, values);
+    reorder_ = Reorder(dnnl, from_, values, to_, reordered_->data);
+    return MemoryAt(dnnl, to_, reordered_->data);
+  }
+
+  void operator()(const Dnnl& dnnl) const { reorder_(dnnl); }
+
+ private:
+  Desc from_, to_;
+  Buffer* reordered_ = nullptr;
+  Call reorder_;
+};
 
 class DirectForward final : public ConvForward {
  public:
   DirectForward(const ConvParts& parts, bool relu)
       : dnnl_(parts.builder.dnnl),
-        plan_(PlanForward(Geometry(parts.shape), parts.builder.training(), relu,
-                          dnnl_)),
+        plan_(PlanForward(Geometry(parts.shape), parts.builder.map_type(),
+                          parts.builder.training(), relu, dnnl_)),
+        // Weights to be trained or saved stay float32.
+        keeps_float32_(parts.builder.spec.training &&
+                       IsBfloat16(plan_.weights_desc())),
+        weights_(parts.builder, weights_desc(), plan_.weights_desc(),
+                 parts.builder.forward_tick()),
         scratchpad_(parts.builder.scratchpad),
         source_(parts.builder, parts.input.desc, parts.input.value,
                 plan_.src_desc(), parts.builder.forward_tick()) {
@@ -74,7 +106,10 @@ class DirectForward final : public ConvForward {
                                  parts.builder.forward_tick());
   }
 
-  Desc weights_desc() const override { return plan_.weights_desc(); }
+  Desc weights_desc() const override {
+    return keeps_float32_ ? Plain(plan_.weights_desc().dims())
+                          : plan_.weights_desc();
+  }
   Desc output_desc() const override { return plan_.dst_desc(); }
   ConvSource source() const override {
     return {plan_.src_desc(), source_.result()};
@@ -86,7 +121,7 @@ class DirectForward final : public ConvForward {
         Forward(plan_),
         {{DNNL_ARG_SRC,
           MemoryAt(dnnl_, plan_.src_desc(), source_.result()->data)},
-         {DNNL_ARG_WEIGHTS, MemoryAt(dnnl_, weight_->desc, weight_->value)},
+         {DNNL_ARG_WEIGHTS, weights_.Bind(dnnl_, weight_->value)},
          {DNNL_ARG_BIAS, MemoryAt(dnnl_, bias_->desc, bias_->value)},
          {DNNL_ARG_DST, MemoryAt(dnnl_, output_.desc, output_.value->data)},
          {DNNL_ARG_SCRATCHPAD,
@@ -95,12 +130,15 @@ class DirectForward final : public ConvForward {
 
   void Run() override {
     source_(dnnl_);
+    weights_(dnnl_);
     call_(dnnl_);
   }
 
  private:
   const Dnnl& dnnl_;
   Forward::primitive_desc plan_;
+  bool keeps_float32_;
+  PrimitiveWeights weights_;
   Buffer* scratchpad_;
   LayoutChange source_;
   Call call_;
@@ -137,10 +175,11 @@ class DirectWeightGradient final : public ConvWeightGradient {
                        const Activation& output)
       : dnnl_(parts.builder.dnnl),
         kernels_(parts.builder.kernels),
+        type_(parts.builder.map_type()),
         scratchpad_(parts.builder.scratchpad) {
     const Geometry batch(parts.shape);
-    const BackwardWeights::primitive_desc whole =
-        Plan(batch, AnyLayout(batch.source), AnyLayout(batch.output));
+    const BackwardWeights::primitive_desc whole = Plan(
+        batch, AnyLayout(batch.source, type_), AnyLayout(batch.output, type_));
     ConvShape group = parts.shape;
     group.images = ImagesInOneSum(parts.shape, parts.builder.spec.threads);
     groups_ = parts.shape.images / group.images;
@@ -205,11 +244,12 @@ class DirectWeightGradient final : public ConvWeightGradient {
                                   Plain(g.bias), gradient, g.stride, g.begin,
                                   g.end),
             UserScratchpad(), dnnl_.engine,
-            PlanForward(g, /*training=*/true, /*relu=*/false, dnnl_)};
+            PlanForward(g, type_, /*training=*/true, /*relu=*/false, dnnl_)};
   }
 
   const Dnnl& dnnl_;
   const Kernels& kernels_;
+  Type type_;
   Buffer* scratchpad_;
   BackwardWeights::primitive_desc plan_;
   int64_t groups_ = 1;
@@ -230,19 +270,18 @@ class DirectDataGradient final : public ConvPass {
         scratchpad_(parts.builder.scratchpad),
         weight_(weight) {
     const Geometry g(parts.shape);
-    plan_ = {
-        BackwardData::desc(kDirect, AnyLayout(g.source), AnyLayout(g.weights),
-                           AnyLayout(g.output), g.stride, g.begin, g.end),
-        UserScratchpad(), dnnl_.engine,
-        PlanForward(g, /*training=*/true, /*relu=*/false, dnnl_)};
+    const Type type = parts.builder.map_type();
+    plan_ = {BackwardData::desc(
+                 kDirect, AnyLayout(g.source, type), AnyLayout(g.weights, type),
+                 AnyLayout(g.output, type), g.stride, g.begin, g.end),
+             UserScratchpad(), dnnl_.engine,
+             PlanForward(g, type, /*training=*/true, /*relu=*/false, dnnl_)};
     const int tick = parts.builder.data_gradient_tick();
     parts.builder.NeedScratchpad(plan_.scratchpad_desc(), tick);
     output_gradient_ = LayoutChange(parts.builder, output.desc, output.gradient,
                                     plan_.diff_dst_desc(), tick);
-    if (plan_.weights_desc() != weight.desc) {
-      weights_ = parts.builder.arena.Add("weights reordered",
-                                         Bytes(plan_.weights_desc()), tick);
-    }
+    weights_ = PrimitiveWeights(parts.builder, weight.desc,
+                                plan_.weights_desc(), tick);
     input_gradient_ =
         LayoutChange::Into(parts.builder, plan_.diff_src_desc(),
                            parts.input.desc, parts.input.gradient, tick);
@@ -251,26 +290,20 @@ class DirectDataGradient final : public ConvPass {
   void Bind() override {
     output_gradient_.Bind(dnnl_);
     input_gradient_.Bind(dnnl_);
-    void* weights = weight_.value;
-    if (weights_) {
-      weights = weights_->data;
-      reorder_ = Reorder(dnnl_, weight_.desc, weight_.value,
-                         plan_.weights_desc(), weights);
-    }
-    call_ = Call(
-        BackwardData(plan_),
-        {{DNNL_ARG_DIFF_SRC, MemoryAt(dnnl_, plan_.diff_src_desc(),
-                                      input_gradient_.source()->data)},
-         {DNNL_ARG_WEIGHTS, MemoryAt(dnnl_, plan_.weights_desc(), weights)},
-         {DNNL_ARG_DIFF_DST, MemoryAt(dnnl_, plan_.diff_dst_desc(),
-                                      output_gradient_.result()->data)},
-         {DNNL_ARG_SCRATCHPAD,
-          MemoryAt(dnnl_, plan_.scratchpad_desc(), scratchpad_->data)}});
+    call_ =
+        Call(BackwardData(plan_),
+             {{DNNL_ARG_DIFF_SRC, MemoryAt(dnnl_, plan_.diff_src_desc(),
+                                           input_gradient_.source()->data)},
+              {DNNL_ARG_WEIGHTS, weights_.Bind(dnnl_, weight_.value)},
+              {DNNL_ARG_DIFF_DST, MemoryAt(dnnl_, plan_.diff_dst_desc(),
+                                           output_gradient_.result()->data)},
+              {DNNL_ARG_SCRATCHPAD,
+               MemoryAt(dnnl_, plan_.scratchpad_desc(), scratchpad_->data)}});
   }
 
   void Run() override {
     output_gradient_(dnnl_);
-    reorder_(dnnl_);
+    weights_(dnnl_);
     call_(dnnl_);
     input_gradient_(dnnl_);
   }
@@ -280,9 +313,9 @@ class DirectDataGradient final : public ConvPass {
   Buffer* scratchpad_;
   const Parameter& weight_;
   BackwardData::primitive_desc plan_;
-  Buffer* weights_ = nullptr;
+  PrimitiveWeights weights_;
   LayoutChange output_gradient_, input_gradient_;
-  Call reorder_, call_;
+  Call call_;
 };
 
 }  // namespace

@@ -85,7 +85,8 @@ std::unique_ptr<ConvPass> MakeDirectDataGradient(const ConvParts& parts,
 // Layouts of the Winograd passes: a block of lanes' channels side by side, and
 // blocks of outputs × inputs, the outputs (or, transposed, the inputs) within a
 // block side by side.
-Desc BlockedMapDesc(const Shape3& shape, int64_t images, int64_t lanes);
+Desc BlockedMapDesc(const Shape3& shape, int64_t images, int64_t lanes,
+                    dnnl::memory::data_type type);
 Desc BlockedWeightsDesc(const Conv2dSpec& spec, int64_t lanes, bool transposed);
 
 // Winograd needs no groups, channels that fill whole vectors, and a 3×3 or 5×5

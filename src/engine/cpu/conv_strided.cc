@@ -35,7 +35,10 @@ struct Blocks {
                .kernel = {r, r}};
   }
 
-  Desc map_desc() const { return BlockedMapDesc(to.input, to.images, lanes); }
+  Desc map_desc() const {
+    return BlockedMapDesc(to.input, to.images, lanes,
+                          dnnl::memory::data_type::f32);
+  }
   Desc weights_desc() const {
     return BlockedWeightsDesc(to.spec, lanes,
                               /*transposed=*/false);

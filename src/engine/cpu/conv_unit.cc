@@ -66,10 +66,7 @@ class ConvUnit final : public Unit {
   void Forward(const Slice&) override { forward_->Run(); }
 
   void Backward(const Slice& slice) override {
-    if (relu_ == Relu::kMasked) {
-      kernels_.relu_mask(output_.value->floats(), output_.gradient->floats(),
-                         Bytes(output_.desc) / 4);
-    }
+    if (relu_ == Relu::kMasked) MaskGradient(kernels_, output_);
     if (weight_gradient_) {
       weight_gradient_->Run();
       if (!direct_) AddPartialGradients(/*first=*/slice.first == 0);

@@ -21,9 +21,22 @@ const WinogradKernels& KernelsOf(const ConvShape& shape) {
   return *WinogradKernelsFor(SelectedIsa(), shape.spec.kernel.height);
 }
 
-BlockedMap MapOf(const Shape3& shape, const Buffer* buffer) {
-  return {buffer->floats(), shape.channels, shape.height, shape.width};
-}
+// A map as the passes here read or write it.
+struct MapFormat {
+  Shape3 shape;
+  Type type;
+
+  Desc Blocked(int64_t images, int64_t lanes) const {
+    return BlockedMapDesc(shape, images, lanes, type);
+  }
+  BlockedMap At(const Buffer* buffer) const {
+    return {.data = buffer->data,
+            .bfloat16 = type == Type::bf16,
+            .channels = shape.channels,
+            .height = shape.height,
+            .width = shape.width};
+  }
+};
 
 // The tiles of a map and how many images are worked on together.
 struct Tiling {
@@ -49,22 +62,23 @@ struct Tiling {
 // weights turned and transposed the backward pass to the data.
 class Correlation {
  public:
-  Correlation(const ConvParts& parts, const Shape3& from, const Shape3& to,
-              int64_t padding, int tick)
+  Correlation(const ConvParts& parts, const MapFormat& from,
+              const MapFormat& to, int64_t padding, int tick)
       : kernels_(KernelsOf(parts.shape)),
         from_(from),
         to_(to),
         images_(parts.shape.images),
         padding_(padding),
-        tiling_(parts.shape, to, kernels_.tile.m, kernels_.tile.planes()) {
+        tiling_(parts.shape, to.shape, kernels_.tile.m,
+                kernels_.tile.planes()) {
     const int64_t plane_bytes = kernels_.tile.planes() * 4;
+    const int64_t inputs = from.shape.channels;
+    const int64_t outputs = to.shape.channels;
     Arena& arena = parts.builder.arena;
-    weights_ =
-        arena.Add("Winograd", plane_bytes * from.channels * to.channels, tick);
-    maps_ = arena.Add("Winograd", plane_bytes * tiling_.tiles() * from.channels,
-                      tick);
-    products_ = arena.Add("Winograd",
-                          plane_bytes * tiling_.tiles() * to.channels, tick);
+    weights_ = arena.Add("Winograd", plane_bytes * inputs * outputs, tick);
+    maps_ = arena.Add("Winograd", plane_bytes * tiling_.tiles() * inputs, tick);
+    products_ =
+        arena.Add("Winograd", plane_bytes * tiling_.tiles() * outputs, tick);
   }
 
   // Gives the transformed weights a place of their own, for all ticks.
@@ -76,28 +90,28 @@ class Correlation {
   // Strides of blocks of outputs and inputs in `weights`, in elements.
   void SetWeights(const float* weights, int64_t output_stride,
                   int64_t input_stride, bool flip) {
-    kernels_.transform_weights(weights, to_.channels, from_.channels,
-                               output_stride, input_stride, flip,
-                               weights_->floats());
+    kernels_.transform_weights(weights, to_.shape.channels,
+                               from_.shape.channels, output_stride,
+                               input_stride, flip, weights_->floats());
   }
 
   void Run(const Buffer* from, const float* bias, bool relu,
            const Buffer* to) const {
     for (int64_t first = 0; first < images_; first += tiling_.block) {
       const TileGrid grid = tiling_.At(first, images_);
-      kernels_.transform_input(MapOf(from_, from), padding_, grid,
-                               maps_->floats());
+      kernels_.transform_input(from_.At(from), padding_, grid, maps_->floats());
       kernels_.multiply(maps_->floats(), weights_->floats(),
-                        kernels_.tile.planes(), grid.count(), from_.channels,
-                        to_.channels, products_->floats());
+                        kernels_.tile.planes(), grid.count(),
+                        from_.shape.channels, to_.shape.channels,
+                        products_->floats());
       kernels_.transform_output(products_->floats(), bias, relu, grid,
-                                MapOf(to_, to));
+                                to_.At(to));
     }
   }
 
  private:
   const WinogradKernels& kernels_;
-  Shape3 from_, to_;
+  MapFormat from_, to_;
   int64_t images_;
   int64_t padding_;
   Tiling tiling_;
@@ -117,11 +131,13 @@ class WinogradForward final : public ConvForward {
         shape_(parts.shape),
         lanes_(KernelsOf(shape_).lanes),
         relu_(relu),
+        from_{shape_.input, parts.input.desc.data_type()},
+        to_{shape_.output, parts.builder.map_type()},
         source_(parts.builder, parts.input.desc, parts.input.value,
-                BlockedMapDesc(shape_.input, shape_.images, lanes_),
+                from_.Blocked(shape_.images, lanes_),
                 parts.builder.forward_tick()),
-        correlation_(parts, shape_.input, shape_.output,
-                     shape_.spec.padding.top, parts.builder.forward_tick()),
+        correlation_(parts, from_, to_, shape_.spec.padding.top,
+                     parts.builder.forward_tick()),
         keeps_weights_(!parts.builder.training()) {
     if (keeps_weights_) correlation_.KeepWeights(parts.builder);
   }
@@ -130,11 +146,10 @@ class WinogradForward final : public ConvForward {
     return BlockedWeightsDesc(shape_.spec, lanes_, /*transposed=*/false);
   }
   Desc output_desc() const override {
-    return BlockedMapDesc(shape_.output, shape_.images, lanes_);
+    return to_.Blocked(shape_.images, lanes_);
   }
   ConvSource source() const override {
-    return {BlockedMapDesc(shape_.input, shape_.images, lanes_),
-            source_.result()};
+    return {from_.Blocked(shape_.images, lanes_), source_.result()};
   }
 
   void Bind() override { source_.Bind(dnnl_); }
@@ -158,6 +173,7 @@ class WinogradForward final : public ConvForward {
   ConvShape shape_;
   int lanes_;
   bool relu_;
+  MapFormat from_, to_;
   LayoutChange source_;
   Correlation correlation_;
   // Inference transforms the weights once, training in every step.
@@ -173,18 +189,19 @@ class WinogradDataGradient final : public ConvPass {
         shape_(parts.shape),
         lanes_(KernelsOf(shape_).lanes),
         weight_(weight),
-        correlation_(parts, shape_.output, shape_.input,
+        from_{shape_.output, output.desc.data_type()},
+        to_{shape_.input, parts.input.desc.data_type()},
+        correlation_(parts, from_, to_,
                      shape_.spec.kernel.height - 1 - shape_.spec.padding.top,
                      parts.builder.data_gradient_tick()) {
     const int tick = parts.builder.data_gradient_tick();
     weights_ =
         parts.builder.arena.Add("weights reordered", Bytes(TurnedDesc()), tick);
-    output_gradient_ = LayoutChange(
-        parts.builder, output.desc, output.gradient,
-        BlockedMapDesc(shape_.output, shape_.images, lanes_), tick);
-    input_gradient_ = LayoutChange::Into(
-        parts.builder, BlockedMapDesc(shape_.input, shape_.images, lanes_),
-        parts.input.desc, parts.input.gradient, tick);
+    output_gradient_ = LayoutChange(parts.builder, output.desc, output.gradient,
+                                    from_.Blocked(shape_.images, lanes_), tick);
+    input_gradient_ =
+        LayoutChange::Into(parts.builder, to_.Blocked(shape_.images, lanes_),
+                           parts.input.desc, parts.input.gradient, tick);
   }
 
   void Bind() override {
@@ -216,6 +233,7 @@ class WinogradDataGradient final : public ConvPass {
   ConvShape shape_;
   int lanes_;
   const Parameter& weight_;
+  MapFormat from_, to_;
   Correlation correlation_;
   Buffer* weights_ = nullptr;
   LayoutChange output_gradient_, input_gradient_;
@@ -229,16 +247,16 @@ class WinogradWeightGradient final : public ConvWeightGradient {
       : dnnl_(parts.builder.dnnl),
         shape_(parts.shape),
         kernels_(KernelsOf(shape_)),
+        input_{shape_.input, source.desc.data_type()},
+        output_{shape_.output, output.desc.data_type()},
         tiling_(shape_, shape_.output, kernels_.tile.m,
                 kernels_.tile.planes()) {
     const int tick = parts.builder.backward_tick();
     const int lanes = kernels_.lanes;
-    source_ =
-        LayoutChange(parts.builder, source.desc, source.value,
-                     BlockedMapDesc(shape_.input, shape_.images, lanes), tick);
-    gradient_ =
-        LayoutChange(parts.builder, output.desc, output.gradient,
-                     BlockedMapDesc(shape_.output, shape_.images, lanes), tick);
+    source_ = LayoutChange(parts.builder, source.desc, source.value,
+                           input_.Blocked(shape_.images, lanes), tick);
+    gradient_ = LayoutChange(parts.builder, output.desc, output.gradient,
+                             output_.Blocked(shape_.images, lanes), tick);
     const int64_t plane_bytes = kernels_.tile.planes() * 4;
     Arena& arena = parts.builder.arena;
     maps_ =
@@ -267,8 +285,8 @@ class WinogradWeightGradient final : public ConvWeightGradient {
     gradient_(dnnl_);
     const Shape3& in = shape_.input;
     const Shape3& out = shape_.output;
-    const BlockedMap source = MapOf(in, source_.result());
-    const BlockedMap gradient = MapOf(out, gradient_.result());
+    const BlockedMap source = input_.At(source_.result());
+    const BlockedMap gradient = output_.At(gradient_.result());
     for (int64_t first = 0; first < shape_.images; first += tiling_.block) {
       const TileGrid grid = tiling_.At(first, shape_.images);
       kernels_.transform_input(source, shape_.spec.padding.top, grid,
@@ -290,6 +308,7 @@ class WinogradWeightGradient final : public ConvWeightGradient {
   const Dnnl& dnnl_;
   ConvShape shape_;
   const WinogradKernels& kernels_;
+  MapFormat input_, output_;
   Tiling tiling_;
   LayoutChange source_, gradient_;
   Buffer* maps_;
@@ -299,8 +318,9 @@ class WinogradWeightGradient final : public ConvWeightGradient {
 
 }  // namespace
 
-Desc BlockedMapDesc(const Shape3& shape, int64_t images, int64_t lanes) {
-  return Desc({images, shape.channels, shape.height, shape.width}, Type::f32,
+Desc BlockedMapDesc(const Shape3& shape, int64_t images, int64_t lanes,
+                    Type type) {
+  return Desc({images, shape.channels, shape.height, shape.width}, type,
               lanes == 16 ? Tag::nChw16c : Tag::nChw8c);
 }
 

@@ -48,6 +48,7 @@ class Lap {
 // oneDNN picks its kernels by the machine; hold it to our choice where that is
 // less. Only the first call in a process counts.
 void LimitLibraryTo(Isa isa) {
+  if (isa == Isa::kAvx512) dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx512_core);
   if (isa == Isa::kAvx2) dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx2);
   if (isa == Isa::kGeneric) dnnl_set_max_cpu_isa(dnnl_cpu_isa_sse41);
 }
@@ -273,8 +274,8 @@ std::string CpuEngine::FirstNonFinite(const Slice& slice) {
     unit->Forward(slice);
     const Activation& out = unit->output();
     const int64_t images = out.flat ? slice.images : network_->slice();
-    const int64_t n = Bytes(out.desc) / 4 / network_->slice() * images;
-    if (!kernels_.all_finite(out.value->floats(), n)) {
+    const int64_t n = Elements(out.desc) / network_->slice() * images;
+    if (!AllFinite(kernels_, out, n)) {
       return "output of " + unit->name();
     }
   }

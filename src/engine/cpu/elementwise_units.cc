@@ -26,13 +26,9 @@ class ReluUnit final : public Unit {
     output_ = input_;
   }
   void Bind() override {}
-  void Forward(const Slice&) override {
-    kernels_.relu(input_.value->floats(), Bytes(input_.desc) / 4);
-  }
+  void Forward(const Slice&) override { Rectify(kernels_, input_); }
   void Backward(const Slice&) override {
-    if (!input_.gradient) return;
-    kernels_.relu_mask(input_.value->floats(), input_.gradient->floats(),
-                       Bytes(input_.desc) / 4);
+    if (input_.gradient) MaskGradient(kernels_, input_);
   }
 };
 

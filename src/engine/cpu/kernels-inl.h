@@ -63,6 +63,38 @@ bool AllFinite(const float* x, int64_t n) {
   return found == 0;
 }
 
+// Of bfloat16: the sign is the top bit, and beyond the infinities' bits lie the
+// NaNs, which a ReLU must not hide.
+constexpr uint16_t kSign = 0x8000;
+constexpr uint16_t kInfinity = 0x7F80;
+
+void ReluBf16(Bfloat16* x, int64_t n) {
+#pragma omp parallel for simd schedule(static) if (n >= kParallelFrom)
+  for (int64_t i = 0; i < n; ++i) {
+    const bool negative = x[i] >= kSign && x[i] <= (kSign | kInfinity);
+    x[i] = negative ? uint16_t{0} : x[i];
+  }
+}
+
+void ReluMaskBf16(const Bfloat16* y, Bfloat16* dy, int64_t n) {
+#pragma omp parallel for simd schedule(static) if (n >= kParallelFrom)
+  for (int64_t i = 0; i < n; ++i) {
+    const bool positive = y[i] != 0 && y[i] <= kInfinity;
+    dy[i] = positive ? dy[i] : uint16_t{0};
+  }
+}
+
+bool AllFiniteBf16(const Bfloat16* x, int64_t n) {
+  uint32_t found = 0;
+#pragma omp parallel for simd schedule(static) \
+    reduction(|                                \
+              : found) if (n >= kParallelFrom)
+  for (int64_t i = 0; i < n; ++i) {
+    found |= (x[i] & kInfinity) == kInfinity ? 1U : 0U;
+  }
+  return found == 0;
+}
+
 float MaxAbs(const float* x, int64_t n) {
   if (!AllFinite(x, n)) return NAN;
   float largest = 0;
@@ -364,6 +396,7 @@ int64_t MultiplyAddLoop(int64_t rounds) {
 }  // namespace alexnet::cpu::ALEXNET_ISA_NAMESPACE
 
 #include "engine/cpu/linear_forward-inl.h"
+#include "engine/cpu/linear_forward_bf16-inl.h"
 
 namespace alexnet::cpu::ALEXNET_ISA_NAMESPACE {
 
@@ -374,12 +407,16 @@ const Kernels kKernels = {
     .sum_rows = SumRows,
     .add = Add,
     .all_finite = AllFinite,
+    .relu_bf16 = ReluBf16,
+    .relu_mask_bf16 = ReluMaskBf16,
+    .all_finite_bf16 = AllFiniteBf16,
     .max_abs = MaxAbs,
     .dropout = Dropout,
     .sum_squares = SumSquares,
     .dot = Dot,
     .update = Update,
     .linear_forward = LinearForward,
+    .linear_forward_bf16 = kLinearForwardBf16,
     .linear_pack_bytes = LinearPackBytes,
     .linear_update = LinearUpdate,
     .make_input = MakeInput,

@@ -15,6 +15,9 @@ extern const Kernels kKernels;
 namespace avx512 {
 extern const Kernels kKernels;
 }
+namespace avx512_bf16 {
+extern const Kernels kKernels;
+}
 #endif
 
 const Kernels& KernelsFor(Isa isa) {
@@ -26,6 +29,8 @@ const Kernels& KernelsFor(Isa isa) {
       return avx2::kKernels;
     case Isa::kAvx512:
       return avx512::kKernels;
+    case Isa::kAvx512Bf16:
+      return avx512_bf16::kKernels;
 #else
     default:
       break;

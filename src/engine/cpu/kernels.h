@@ -6,6 +6,7 @@
 
 #include <cstdint>
 
+#include "core/bfloat16.h"
 #include "core/isa.h"
 #include "engine/optimizer.h"
 
@@ -28,6 +29,21 @@ struct LinearForwardWork {
   const float* inputs;   // images × in
   const float* weights;  // out × in
   const float* bias;     // out
+  int64_t images;
+  int64_t in;
+  int64_t out;
+  bool relu;
+};
+
+// Inputs and weights rounded to bfloat16, sums in float32.
+struct LinearForwardBf16Work {
+  float* outputs;           // images × out
+  const float* inputs;      // images × in
+  Bfloat16* packed_inputs;  // scratch, images × in
+  // out × in; one of them. float32 weights are rounded on their way.
+  const Bfloat16* weights;
+  const float* weights_f32;
+  const float* bias;  // out
   int64_t images;
   int64_t in;
   int64_t out;
@@ -76,6 +92,9 @@ struct Kernels {
   // to ← to + from
   void (*add)(const float* from, float* to, int64_t n);
   bool (*all_finite)(const float* x, int64_t n);
+  void (*relu_bf16)(Bfloat16* x, int64_t n);
+  void (*relu_mask_bf16)(const Bfloat16* y, Bfloat16* dy, int64_t n);
+  bool (*all_finite_bf16)(const Bfloat16* x, int64_t n);
   // NaN if there is one
   float (*max_abs)(const float* x, int64_t n);
   // x ← x · scale or 0, by the mask of core/philox.h
@@ -89,6 +108,8 @@ struct Kernels {
                  const UpdateCoefficients& step);
   // y = x·wᵀ + bias, then max(·, 0) if asked
   void (*linear_forward)(const LinearForwardWork& work);
+  // Null where the instruction set has no products of bfloat16.
+  void (*linear_forward_bf16)(const LinearForwardBf16Work& work);
   int64_t (*linear_pack_bytes)(int64_t images, int64_t in);
   // UpdateTile with the gradient dW[k, c] = Σ_n dy[n, k]·x[n, c]
   void (*linear_update)(const LinearUpdateWork& work,

@@ -35,15 +35,26 @@ class LinearUnit final : public Unit {
       : Unit(builder, name, std::move(input)),
         in_(spec.in_features),
         out_(spec.out_features),
-        relu_(relu) {
+        relu_(relu),
+        bfloat16_(builder.spec.precision == Precision::kBfloat16) {
     const Desc weights = Plain({out_, in_});
-    weight_ = &builder.AddParameter(parameters[0], weights, weights,
-                                    Gradient::kByTiles);
+    // Weights to be trained or saved stay float32.
+    const bool only_bfloat16 = bfloat16_ && !builder.spec.training;
+    weight_ = &builder.AddParameter(
+        parameters[0], weights,
+        only_bfloat16 ? Plain({out_, in_}, dnnl::memory::data_type::bf16)
+                      : weights,
+        Gradient::kByTiles);
     bias_ = &builder.AddParameter(parameters[1], Plain({out_}), Plain({out_}),
                                   Gradient::kStored);
     input_.value->UseAt(builder.forward_tick());
     output_ = builder.MakeActivation({out_, 1, 1}, /*flat=*/true,
                                      Plain({builder.slice, out_}));
+    if (bfloat16_) {
+      rounded_ =
+          builder.arena.Add("inputs as bfloat16", builder.slice * in_ * 2,
+                            builder.forward_tick());
+    }
     if (!builder.training()) return;
     const int tick = builder.backward_tick();
     if (relu_ != Relu::kNone) output_.value->UseAt(tick);
@@ -63,14 +74,7 @@ class LinearUnit final : public Unit {
 
   void Forward(const Slice& slice) override {
     const float* x = input_.value->floats();
-    kernels_.linear_forward({.outputs = output_.value->floats(),
-                             .inputs = x,
-                             .weights = weight_->value,
-                             .bias = bias_->value,
-                             .images = slice.images,
-                             .in = in_,
-                             .out = out_,
-                             .relu = relu_ != Relu::kNone});
+    bfloat16_ ? MultiplyBfloat16(slice) : Multiply(slice);
     if (slice.training && batch_ > 0) {
       std::memcpy(Inputs() + slice.first * in_, x,
                   static_cast<size_t>(slice.images * in_) * sizeof(float));
@@ -159,6 +163,34 @@ class LinearUnit final : public Unit {
   }
 
  private:
+  void Multiply(const Slice& slice) const {
+    kernels_.linear_forward({.outputs = output_.value->floats(),
+                             .inputs = input_.value->floats(),
+                             .weights = weight_->value,
+                             .bias = bias_->value,
+                             .images = slice.images,
+                             .in = in_,
+                             .out = out_,
+                             .relu = relu_ != Relu::kNone});
+  }
+
+  void MultiplyBfloat16(const Slice& slice) const {
+    const bool only_bfloat16 = IsBfloat16(weight_->desc);
+    const void* weights = weight_->value;
+    kernels_.linear_forward_bf16(
+        {.outputs = output_.value->floats(),
+         .inputs = input_.value->floats(),
+         .packed_inputs = rounded_->bfloats(),
+         .weights =
+             only_bfloat16 ? static_cast<const Bfloat16*>(weights) : nullptr,
+         .weights_f32 = only_bfloat16 ? nullptr : weight_->value,
+         .bias = bias_->value,
+         .images = slice.images,
+         .in = in_,
+         .out = out_,
+         .relu = relu_ != Relu::kNone});
+  }
+
   float* Inputs() const { return reinterpret_cast<float*>(inputs_.data()); }
   float* Gradients() const {
     return reinterpret_cast<float*>(gradients_.data());
@@ -167,6 +199,8 @@ class LinearUnit final : public Unit {
   int64_t in_;
   int64_t out_;
   Relu relu_;
+  bool bfloat16_;
+  Buffer* rounded_ = nullptr;  // the inputs, for the products of bfloat16
   int64_t batch_ = 0;  // most images in a step; 0 where it is not trained
   bool clips_ = false;
   Parameter* weight_ = nullptr;

@@ -33,7 +33,8 @@ class PoolUnit final : public Unit {
     const auto kind = builder.training() ? prop_kind::forward_training
                                          : prop_kind::forward_inference;
     forward_plan_ = PoolForward::primitive_desc(
-        PoolForward::desc(kind, kMax, input_.desc, AnyLayout(dims), stride,
+        PoolForward::desc(kind, kMax, input_.desc,
+                          AnyLayout(dims, input_.desc.data_type()), stride,
                           kernel, begin, end),
         dnnl::primitive_attr(), dnnl_.engine);
     const int tick = builder.forward_tick();
@@ -82,10 +83,7 @@ class PoolUnit final : public Unit {
 
   void Backward(const Slice&) override {
     if (!backward_) return;
-    if (mask_relu_) {
-      kernels_.relu_mask(output_.value->floats(), output_.gradient->floats(),
-                         Bytes(output_.desc) / 4);
-    }
+    if (mask_relu_) MaskGradient(kernels_, output_);
     backward_(dnnl_);
   }
 

@@ -8,14 +8,14 @@ namespace alexnet::cpu {
 using Tag = dnnl::memory::format_tag;
 using Type = dnnl::memory::data_type;
 
-Desc Plain(const std::vector<int64_t>& dims) {
+Desc Plain(const std::vector<int64_t>& dims, Type type) {
   dnnl::memory::dims strides(dims.size(), 1);
   for (size_t i = dims.size(); i-- > 1;) strides[i - 1] = strides[i] * dims[i];
-  return Desc(dims, Type::f32, strides);
+  return Desc(dims, type, strides);
 }
 
-Desc AnyLayout(const std::vector<int64_t>& dims) {
-  return Desc(dims, Type::f32, Tag::any);
+Desc AnyLayout(const std::vector<int64_t>& dims, Type type) {
+  return Desc(dims, type, Tag::any);
 }
 
 Call::Call(const dnnl::primitive& primitive, Arguments arguments)

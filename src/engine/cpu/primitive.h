@@ -22,13 +22,23 @@ struct Dnnl {
 
 using Desc = dnnl::memory::desc;
 
-// float32, in PyTorch's order.
-Desc Plain(const std::vector<int64_t>& dims);
-// float32, in whatever layout the primitive likes best.
-Desc AnyLayout(const std::vector<int64_t>& dims);
+// In PyTorch's order.
+Desc Plain(const std::vector<int64_t>& dims,
+           dnnl::memory::data_type type = dnnl::memory::data_type::f32);
+// In whatever layout the primitive likes best.
+Desc AnyLayout(const std::vector<int64_t>& dims,
+               dnnl::memory::data_type type = dnnl::memory::data_type::f32);
+
+inline bool IsBfloat16(const Desc& desc) {
+  return desc.data_type() == dnnl::memory::data_type::bf16;
+}
 
 inline int64_t Bytes(const Desc& desc) {
   return static_cast<int64_t>(desc.get_size());
+}
+
+inline int64_t Elements(const Desc& desc) {
+  return Bytes(desc) / (IsBfloat16(desc) ? 2 : 4);
 }
 
 // A primitive bound to its memory; an empty one does nothing.

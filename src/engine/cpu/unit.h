@@ -31,6 +31,27 @@ struct Activation {
   Buffer* gradient = nullptr;  // null in inference and before the first layer
 };
 
+// x ← max(x, 0)
+inline void Rectify(const Kernels& kernels, const Activation& x) {
+  const int64_t n = Elements(x.desc);
+  IsBfloat16(x.desc) ? kernels.relu_bf16(x.value->bfloats(), n)
+                     : kernels.relu(x.value->floats(), n);
+}
+
+// The gradient, where the value is not positive, ← 0.
+inline void MaskGradient(const Kernels& kernels, const Activation& y) {
+  const int64_t n = Elements(y.desc);
+  IsBfloat16(y.desc)
+      ? kernels.relu_mask_bf16(y.value->bfloats(), y.gradient->bfloats(), n)
+      : kernels.relu_mask(y.value->floats(), y.gradient->floats(), n);
+}
+
+// Of the first n values.
+inline bool AllFinite(const Kernels& kernels, const Activation& x, int64_t n) {
+  return IsBfloat16(x.desc) ? kernels.all_finite_bf16(x.value->bfloats(), n)
+                            : kernels.all_finite(x.value->floats(), n);
+}
+
 enum class Gradient { kStored, kByTiles };
 
 // A parameter and its optimizer state, in the layout its unit computes in.
@@ -79,6 +100,12 @@ struct Builder {
   bool reached = false;
 
   bool training() const { return spec.training && reached; }
+  // How maps are stored between convolutions, and their gradients.
+  dnnl::memory::data_type map_type() const {
+    return spec.precision == Precision::kBfloat16
+               ? dnnl::memory::data_type::bf16
+               : dnnl::memory::data_type::f32;
+  }
   // The step's clock: forward through the units, the loss at unit_count, then
   // back, two ticks a unit: what it does first (the weights' gradient of a
   // convolution), and then its input's gradient, so that the scratch of one

@@ -21,6 +21,10 @@ constexpr int kColumns = 2;  // vectors
 
 typedef float Vector
     __attribute__((vector_size(kLanes * sizeof(float)), may_alias));
+typedef uint32_t Words
+    __attribute__((vector_size(kLanes * sizeof(float)), may_alias));
+typedef uint16_t HalfWords
+    __attribute__((vector_size(kLanes * sizeof(Bfloat16)), may_alias));
 
 template <int kHeight, int kWidth>
 struct Matrix {
@@ -149,23 +153,45 @@ Place PlaceOf(const TileGrid& grid, int64_t tile) {
           within % grid.columns};
 }
 
-float* Plane(const BlockedMap& map, int64_t image, int64_t block) {
-  return map.data + (image * (map.channels / kLanes) + block) * map.height *
-                        map.width * kLanes;
+// T is float or Bfloat16.
+template <class T>
+T* Plane(const BlockedMap& map, int64_t image, int64_t block) {
+  return static_cast<T*>(map.data) + (image * (map.channels / kLanes) + block) *
+                                         map.height * map.width * kLanes;
+}
+
+Vector Load(const float* from) {
+  return *reinterpret_cast<const Vector*>(from);
+}
+
+Vector Load(const Bfloat16* from) {
+  const auto upper = *reinterpret_cast<const HalfWords*>(from);
+  return reinterpret_cast<Vector>(__builtin_convertvector(upper, Words) << 16);
+}
+
+void Store(const Vector& value, float* to) {
+  *reinterpret_cast<Vector*>(to) = value;
+}
+
+// ToBfloat16 (core/bfloat16.h) of every lane.
+void Store(const Vector& value, Bfloat16* to) {
+  const auto bits = reinterpret_cast<Words>(value);
+  const Words nearest = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
+  const Words kept = value == value ? nearest : Words{} + 0x7FC0;
+  *reinterpret_cast<HalfWords*>(to) = __builtin_convertvector(kept, HalfWords);
 }
 
 // kSize × kSize vectors from (top, left) on, zeros outside the map.
-template <int kSize>
-void LoadTile(const BlockedMap& map, const float* plane, int64_t top,
-              int64_t left, Vector* tile) {
+template <int kSize, class T>
+void LoadTile(const BlockedMap& map, const T* plane, int64_t top, int64_t left,
+              Vector* tile) {
   for (int i = 0; i < kSize; ++i) {
     const int64_t y = top + i;
     for (int j = 0; j < kSize; ++j) {
       const int64_t x = left + j;
       const bool inside = y >= 0 && y < map.height && x >= 0 && x < map.width;
-      tile[i * kSize + j] = inside ? *reinterpret_cast<const Vector*>(
-                                         plane + (y * map.width + x) * kLanes)
-                                   : Vector{};
+      tile[i * kSize + j] =
+          inside ? Load(plane + (y * map.width + x) * kLanes) : Vector{};
     }
   }
 }
@@ -185,9 +211,9 @@ void LoadPlanes(const float* from, int64_t stride, Vector* values) {
   }
 }
 
-template <class F>
-void TransformInput(const BlockedMap& map, int64_t padding,
-                    const TileGrid& grid, float* to) {
+template <class F, class T>
+void TransformInputOf(const BlockedMap& map, int64_t padding,
+                      const TileGrid& grid, float* to) {
   const int64_t blocks = map.channels / kLanes;
   const int64_t tiles = grid.count();
   const int64_t stride = blocks * tiles * kLanes;
@@ -197,7 +223,7 @@ void TransformInput(const BlockedMap& map, int64_t padding,
       const Place place = PlaceOf(grid, t);
       Vector in[F::alpha * F::alpha];
       Vector out[F::alpha * F::alpha];
-      LoadTile<F::alpha>(map, Plane(map, place.image, block),
+      LoadTile<F::alpha>(map, Plane<const T>(map, place.image, block),
                          place.row * F::m - padding,
                          place.column * F::m - padding, in);
       ApplyBothSides<Matrices<F>::kBt, F::alpha, F::alpha>(in, out);
@@ -208,7 +234,15 @@ void TransformInput(const BlockedMap& map, int64_t padding,
 }
 
 template <class F>
-void TransformGradient(const BlockedMap& map, const TileGrid& grid, float* to) {
+void TransformInput(const BlockedMap& map, int64_t padding,
+                    const TileGrid& grid, float* to) {
+  map.bfloat16 ? TransformInputOf<F, Bfloat16>(map, padding, grid, to)
+               : TransformInputOf<F, float>(map, padding, grid, to);
+}
+
+template <class F, class T>
+void TransformGradientOf(const BlockedMap& map, const TileGrid& grid,
+                         float* to) {
   const int64_t blocks = map.channels / kLanes;
   const int64_t tiles = grid.count();
   const int64_t stride = blocks * tiles * kLanes;
@@ -218,8 +252,8 @@ void TransformGradient(const BlockedMap& map, const TileGrid& grid, float* to) {
       const Place place = PlaceOf(grid, t);
       Vector in[F::m * F::m];
       Vector out[F::alpha * F::alpha];
-      LoadTile<F::m>(map, Plane(map, place.image, block), place.row * F::m,
-                     place.column * F::m, in);
+      LoadTile<F::m>(map, Plane<const T>(map, place.image, block),
+                     place.row * F::m, place.column * F::m, in);
       ApplyBothSides<Matrices<F>::kA, F::alpha, F::m>(in, out);
       StorePlanes<F::alpha * F::alpha>(out, stride,
                                        to + (block * tiles + t) * kLanes);
@@ -228,7 +262,13 @@ void TransformGradient(const BlockedMap& map, const TileGrid& grid, float* to) {
 }
 
 template <class F>
-void StoreTile(const BlockedMap& map, float* plane, const Place& place,
+void TransformGradient(const BlockedMap& map, const TileGrid& grid, float* to) {
+  map.bfloat16 ? TransformGradientOf<F, Bfloat16>(map, grid, to)
+               : TransformGradientOf<F, float>(map, grid, to);
+}
+
+template <class F, class T>
+void StoreTile(const BlockedMap& map, T* plane, const Place& place,
                const Vector* tile, const Vector& bias, bool relu) {
   for (int i = 0; i < F::m; ++i) {
     const int64_t y = place.row * F::m + i;
@@ -239,14 +279,14 @@ void StoreTile(const BlockedMap& map, float* plane, const Place& place,
       Vector value = tile[i * F::m + j] + bias;
       // Not (value > 0), which would turn a NaN into a zero and hide it.
       if (relu) value = value < 0 ? Vector{} : value;
-      *reinterpret_cast<Vector*>(plane + (y * map.width + x) * kLanes) = value;
+      Store(value, plane + (y * map.width + x) * kLanes);
     }
   }
 }
 
-template <class F>
-void TransformOutput(const float* from, const float* bias, bool relu,
-                     const TileGrid& grid, const BlockedMap& map) {
+template <class F, class T>
+void TransformOutputOf(const float* from, const float* bias, bool relu,
+                       const TileGrid& grid, const BlockedMap& map) {
   const int64_t blocks = map.channels / kLanes;
   const int64_t tiles = grid.count();
   const int64_t stride = blocks * tiles * kLanes;
@@ -262,10 +302,17 @@ void TransformOutput(const float* from, const float* bias, bool relu,
       const Vector added =
           bias ? *reinterpret_cast<const Vector*>(bias + block * kLanes)
                : Vector{};
-      StoreTile<F>(map, Plane(map, place.image, block), place, out, added,
+      StoreTile<F>(map, Plane<T>(map, place.image, block), place, out, added,
                    relu);
     }
   }
+}
+
+template <class F>
+void TransformOutput(const float* from, const float* bias, bool relu,
+                     const TileGrid& grid, const BlockedMap& map) {
+  map.bfloat16 ? TransformOutputOf<F, Bfloat16>(from, bias, relu, grid, map)
+               : TransformOutputOf<F, float>(from, bias, relu, grid, map);
 }
 
 template <class F>
@@ -316,7 +363,8 @@ void TransformWeightGradient(const float* from, int64_t outputs, int64_t inputs,
   }
 }
 
-void SumChannels(const BlockedMap& map, int64_t images, float* sum) {
+template <class T>
+void SumChannelsOf(const BlockedMap& map, int64_t images, float* sum) {
   const int64_t blocks = map.channels / kLanes;
   const int64_t places = map.height * map.width;
 #pragma omp parallel for schedule(static)
@@ -325,15 +373,20 @@ void SumChannels(const BlockedMap& map, int64_t images, float* sum) {
     constexpr int kSums = 4;
     Vector sums[kSums] = {};
     for (int64_t image = 0; image < images; ++image) {
-      const float* plane = Plane(map, image, block);
+      const T* plane = Plane<const T>(map, image, block);
       for (int64_t i = 0; i < places; ++i) {
-        sums[i % kSums] += *reinterpret_cast<const Vector*>(plane + i * kLanes);
+        sums[i % kSums] += Load(plane + i * kLanes);
       }
     }
     Vector total = {};
     for (const Vector& part : sums) total += part;
     *reinterpret_cast<Vector*>(sum + block * kLanes) = total;
   }
+}
+
+void SumChannels(const BlockedMap& map, int64_t images, float* sum) {
+  map.bfloat16 ? SumChannelsOf<Bfloat16>(map, images, sum)
+               : SumChannelsOf<float>(map, images, sum);
 }
 
 // Where the left factor's values lie: row i, step k at

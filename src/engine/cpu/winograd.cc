@@ -16,8 +16,8 @@ extern const WinogradKernels kTable5x3;
 
 const WinogradKernels* WinogradKernelsFor(Isa isa, int64_t r) {
 #if defined(__x86_64__)
-  if (isa == Isa::kAvx512 && r == 5) return &avx512::kTable4x5;
-  if (isa == Isa::kAvx512 && r == 3) return &avx512::kTable5x3;
+  if (isa >= Isa::kAvx512 && r == 5) return &avx512::kTable4x5;
+  if (isa >= Isa::kAvx512 && r == 3) return &avx512::kTable5x3;
   if (isa == Isa::kAvx2 && r == 5) return &avx2::kTable4x5;
   if (isa == Isa::kAvx2 && r == 3) return &avx2::kTable5x3;
 #endif

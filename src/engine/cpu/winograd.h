@@ -14,6 +14,7 @@
 
 #include <cstdint>
 
+#include "core/bfloat16.h"
 #include "core/isa.h"
 
 namespace alexnet::cpu {
@@ -26,9 +27,11 @@ struct WinogradTile {
   constexpr int64_t planes() const { return alpha() * alpha(); }
 };
 
-// Images in the blocked layout [n][C / lanes][H][W][lanes].
+// Images in the blocked layout [n][C / lanes][H][W][lanes], of float32 or
+// bfloat16.
 struct BlockedMap {
-  float* data;
+  void* data;
+  bool bfloat16;
   int64_t channels;
   int64_t height;
   int64_t width;
