@@ -164,13 +164,14 @@ TEST_P(Bfloat16Kernels, LinearForward) {
           LinearOfRounded(x, w, bias, in, relu);
       for (const bool from_float32 : {false, true}) {
         Floats y(images * out, NAN);
-        Halves scratch(images * in);
+        std::vector<std::byte> scratch(static_cast<size_t>(LinearScratchBytes(
+            static_cast<int64_t>(images), static_cast<int64_t>(in))));
         kernels_.linear_forward_bf16(
             {.outputs = y.data(),
              .inputs = x.data(),
              .packed_inputs = scratch.data(),
-             .weights = from_float32 ? nullptr : rounded.data(),
-             .weights_f32 = from_float32 ? w.data() : nullptr,
+             .weights = from_float32 ? w.data() : nullptr,
+             .weights_bf16 = from_float32 ? nullptr : rounded.data(),
              .bias = bias.data(),
              .images = static_cast<int64_t>(images),
              .in = static_cast<int64_t>(in),

@@ -106,10 +106,14 @@ TEST_P(KernelsTest, LinearForward) {
     const Floats w = Random(out * in, 22);
     const Floats bias = Random(out, 23);
     Guarded y{Floats(static_cast<size_t>(images * out), NAN)};
+    std::vector<std::byte> scratch(
+        static_cast<size_t>(LinearScratchBytes(images, in)));
     for (const bool relu : {false, true}) {
       kernels_.linear_forward({.outputs = y.get(),
                                .inputs = x.data(),
+                               .packed_inputs = scratch.data(),
                                .weights = w.data(),
+                               .weights_bf16 = nullptr,
                                .bias = bias.data(),
                                .images = images,
                                .in = in,
@@ -284,11 +288,13 @@ void CheckLinearUpdate(const Kernels& kernels, int64_t images, int64_t in,
   Floats v = Squared(Random(in * out, 18)), a = Random(in * out, 19);
   Guarded w_out(w), m_out(m), v_out(v), a_out(a);
   const Pages packed(kernels.linear_pack_bytes(images, in));
+  Floats packed_gradients(static_cast<size_t>(images * out));
   kernels.linear_update(
       {.weights = {w_out.get(), m_out.get(), v_out.get(), a_out.get()},
        .inputs = x.data(),
        .gradients = dy.data(),
        .packed = reinterpret_cast<float*>(packed.data()),
+       .packed_gradients = packed_gradients.data(),
        .images = images,
        .in = in,
        .out = out},

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "alexnet/error.h"
 #include "engine/cpu/conv_pass.h"
 #include "engine/cpu/layout_change.h"
 #include "engine/cpu/winograd.h"
@@ -53,48 +54,70 @@ struct Blocks {
   }
 };
 
-// One row of blocks, for the rows' pixels y = row·stride + dy − padding: `from`
-// is that row of the image, or null outside it; `to` the lane of dx = 0 in the
-// first block.
-void GatherRow(const Blocks& b, const float* from, float* to) {
-  const int64_t width = b.from.input.width;
-  for (int64_t x = 0; x < b.to.input.width; ++x, to += b.lanes) {
-    const int64_t first = x * b.stride - b.from.spec.padding.left;
-    if (from && first >= 0 && first + b.stride <= width) {
-      std::memcpy(to, from + first,
-                  static_cast<size_t>(b.stride) * sizeof(float));
-      continue;
-    }
-    for (int64_t dx = 0; dx < b.stride; ++dx) {
-      const int64_t at = first + dx;
-      to[dx] = from && at >= 0 && at < width ? from[at] : 0;
+// Pixels [at, at + stride) of a row that `width` are there of, zeros outside.
+template <int kStride>
+void CopyPixels(const float* row, int64_t at, int64_t width, float* to) {
+  if (row && at >= 0 && at + kStride <= width) {
+    std::memcpy(to, row + at, kStride * sizeof(float));
+    return;
+  }
+  for (int64_t i = 0; i < kStride; ++i) {
+    const bool inside = row && at + i >= 0 && at + i < width;
+    to[i] = inside ? row[at + i] : 0;
+  }
+}
+
+// Images in plain order to blocks, a vector of lanes after the other: each is
+// made of as many rows of the image as runs of `stride` pixels fit into it.
+template <int kStride>
+void GatherBy(const Blocks& b, const float* images, float* blocks) {
+  constexpr int64_t kMostRuns = 8;
+  const Shape3& in = b.from.input;
+  const Shape3& out = b.to.input;
+  const Padding& padding = b.from.spec.padding;
+  const int64_t runs = b.lanes / kStride;
+  const int64_t groups = out.channels / b.lanes;
+#pragma omp parallel for collapse(3) schedule(static)
+  for (int64_t n = 0; n < b.from.images; ++n) {
+    for (int64_t group = 0; group < groups; ++group) {
+      for (int64_t row = 0; row < out.height; ++row) {
+        const float* rows[kMostRuns];
+        for (int64_t run = 0; run < runs; ++run) {
+          const int64_t c = (group * runs + run) / kStride;
+          const int64_t y =
+              row * kStride + (group * runs + run) % kStride - padding.top;
+          const bool inside = y >= 0 && y < in.height;
+          rows[run] =
+              inside
+                  ? images + ((n * in.channels + c) * in.height + y) * in.width
+                  : nullptr;
+        }
+        float* to = blocks + ((n * groups + group) * out.height + row) *
+                                 out.width * b.lanes;
+        for (int64_t x = 0; x < out.width; ++x) {
+          for (int64_t run = 0; run < runs; ++run, to += kStride) {
+            CopyPixels<kStride>(rows[run], x * kStride - padding.left, in.width,
+                                to);
+          }
+        }
+      }
     }
   }
 }
 
-// Images in plain order to blocks.
+// WinogradFits admits strides that divide the lanes.
 void Gather(const Blocks& b, const float* images, float* blocks) {
-  const Shape3& in = b.from.input;
-  const Shape3& out = b.to.input;
-  const int64_t places = out.height * out.width;
-#pragma omp parallel for collapse(3) schedule(static)
-  for (int64_t n = 0; n < b.from.images; ++n) {
-    for (int64_t c = 0; c < in.channels; ++c) {
-      for (int64_t dy = 0; dy < b.stride; ++dy) {
-        const int64_t channel = (c * b.stride + dy) * b.stride;
-        const float* plane =
-            images + (n * in.channels + c) * in.height * in.width;
-        float* to = blocks +
-                    (n * out.channels + channel / b.lanes * b.lanes) * places +
-                    channel % b.lanes;
-        for (int64_t row = 0; row < out.height; ++row) {
-          const int64_t y = row * b.stride + dy - b.from.spec.padding.top;
-          const bool inside = y >= 0 && y < in.height;
-          GatherRow(b, inside ? plane + y * in.width : nullptr,
-                    to + row * out.width * b.lanes);
-        }
-      }
-    }
+  switch (b.stride) {
+    case 2:
+      return GatherBy<2>(b, images, blocks);
+    case 4:
+      return GatherBy<4>(b, images, blocks);
+    case 8:
+      return GatherBy<8>(b, images, blocks);
+    case 16:
+      return GatherBy<16>(b, images, blocks);
+    default:
+      ALEXNET_CHECK(false);
   }
 }
 

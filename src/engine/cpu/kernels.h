@@ -27,34 +27,27 @@ struct DropoutWork {
 struct LinearForwardWork {
   float* outputs;        // images × out
   const float* inputs;   // images × in
-  const float* weights;  // out × in
-  const float* bias;     // out
+  void* packed_inputs;   // scratch of LinearScratchBytes
+  const float* weights;  // out × in; null if there are only those below
+  const Bfloat16* weights_bf16;  // out × in, or null: rounded on their way
+  const float* bias;             // out
   int64_t images;
   int64_t in;
   int64_t out;
   bool relu;
 };
 
-// Inputs and weights rounded to bfloat16, sums in float32.
-struct LinearForwardBf16Work {
-  float* outputs;           // images × out
-  const float* inputs;      // images × in
-  Bfloat16* packed_inputs;  // scratch, images × in
-  // out × in; one of them. float32 weights are rounded on their way.
-  const Bfloat16* weights;
-  const float* weights_f32;
-  const float* bias;  // out
-  int64_t images;
-  int64_t in;
-  int64_t out;
-  bool relu;
-};
+constexpr int64_t LinearScratchBytes(int64_t images, int64_t in) {
+  constexpr int64_t kVectorBytes = 64;
+  return images * ((in * 4 + kVectorBytes - 1) / kVectorBytes * kVectorBytes);
+}
 
 struct LinearUpdateWork {
-  ParameterTile weights;   // out × in
-  const float* inputs;     // images × in
-  const float* gradients;  // images × out
-  float* packed;           // scratch of linear_pack_bytes, 64-byte aligned
+  ParameterTile weights;    // out × in
+  const float* inputs;      // images × in
+  const float* gradients;   // images × out
+  float* packed;            // scratch of linear_pack_bytes, 64-byte aligned
+  float* packed_gradients;  // scratch, images × out
   int64_t images;
   int64_t in;
   int64_t out;
@@ -108,8 +101,9 @@ struct Kernels {
                  const UpdateCoefficients& step);
   // y = x·wᵀ + bias, then max(·, 0) if asked
   void (*linear_forward)(const LinearForwardWork& work);
-  // Null where the instruction set has no products of bfloat16.
-  void (*linear_forward_bf16)(const LinearForwardBf16Work& work);
+  // The same with inputs and weights rounded to bfloat16, sums in float32; null
+  // where the instruction set has no such products.
+  void (*linear_forward_bf16)(const LinearForwardWork& work);
   int64_t (*linear_pack_bytes)(int64_t images, int64_t in);
   // UpdateTile with the gradient dW[k, c] = Σ_n dy[n, k]·x[n, c]
   void (*linear_update)(const LinearUpdateWork& work,

@@ -50,11 +50,9 @@ class LinearUnit final : public Unit {
     input_.value->UseAt(builder.forward_tick());
     output_ = builder.MakeActivation({out_, 1, 1}, /*flat=*/true,
                                      Plain({builder.slice, out_}));
-    if (bfloat16_) {
-      rounded_ =
-          builder.arena.Add("inputs as bfloat16", builder.slice * in_ * 2,
-                            builder.forward_tick());
-    }
+    packed_inputs_ = builder.arena.Add("inputs packed",
+                                       LinearScratchBytes(builder.slice, in_),
+                                       builder.forward_tick());
     if (!builder.training()) return;
     const int tick = builder.backward_tick();
     if (relu_ != Relu::kNone) output_.value->UseAt(tick);
@@ -70,11 +68,12 @@ class LinearUnit final : public Unit {
     inputs_ = Pages(batch_ * in_ * 4);
     gradients_ = Pages(batch_ * out_ * 4);
     packed_ = Pages(kernels_.linear_pack_bytes(batch_, in_));
+    packed_gradients_ = Pages(batch_ * out_ * 4);
   }
 
   void Forward(const Slice& slice) override {
     const float* x = input_.value->floats();
-    bfloat16_ ? MultiplyBfloat16(slice) : Multiply(slice);
+    Multiply(slice);
     if (slice.training && batch_ > 0) {
       std::memcpy(Inputs() + slice.first * in_, x,
                   static_cast<size_t>(slice.images * in_) * sizeof(float));
@@ -136,14 +135,16 @@ class LinearUnit final : public Unit {
 
   void Update(int64_t images, const UpdateStep& step) override {
     if (batch_ == 0) return;
-    kernels_.linear_update({.weights = weight_->tile(),
-                            .inputs = Inputs(),
-                            .gradients = Gradients(),
-                            .packed = reinterpret_cast<float*>(packed_.data()),
-                            .images = images,
-                            .in = in_,
-                            .out = out_},
-                           weight_->Coefficients(step));
+    kernels_.linear_update(
+        {.weights = weight_->tile(),
+         .inputs = Inputs(),
+         .gradients = Gradients(),
+         .packed = reinterpret_cast<float*>(packed_.data()),
+         .packed_gradients = reinterpret_cast<float*>(packed_gradients_.data()),
+         .images = images,
+         .in = in_,
+         .out = out_},
+        weight_->Coefficients(step));
     kernels_.update(bias_->tile(), bias_->gradient, out_,
                     bias_->Coefficients(step));
   }
@@ -158,37 +159,29 @@ class LinearUnit final : public Unit {
 
   int64_t persistent_bytes() const override {
     if (batch_ == 0) return 0;
-    return batch_ * (in_ + out_) * 4 + kernels_.linear_pack_bytes(batch_, in_) +
+    return batch_ * (in_ + 2 * out_) * 4 +
+           kernels_.linear_pack_bytes(batch_, in_) +
            (clips_ ? 2 * batch_ * batch_ * 4 : 0);
   }
 
  private:
   void Multiply(const Slice& slice) const {
-    kernels_.linear_forward({.outputs = output_.value->floats(),
-                             .inputs = input_.value->floats(),
-                             .weights = weight_->value,
-                             .bias = bias_->value,
-                             .images = slice.images,
-                             .in = in_,
-                             .out = out_,
-                             .relu = relu_ != Relu::kNone});
-  }
-
-  void MultiplyBfloat16(const Slice& slice) const {
     const bool only_bfloat16 = IsBfloat16(weight_->desc);
     const void* weights = weight_->value;
-    kernels_.linear_forward_bf16(
-        {.outputs = output_.value->floats(),
-         .inputs = input_.value->floats(),
-         .packed_inputs = rounded_->bfloats(),
-         .weights =
-             only_bfloat16 ? static_cast<const Bfloat16*>(weights) : nullptr,
-         .weights_f32 = only_bfloat16 ? nullptr : weight_->value,
-         .bias = bias_->value,
-         .images = slice.images,
-         .in = in_,
-         .out = out_,
-         .relu = relu_ != Relu::kNone});
+    const LinearForwardWork work = {
+        .outputs = output_.value->floats(),
+        .inputs = input_.value->floats(),
+        .packed_inputs = packed_inputs_->data,
+        .weights = only_bfloat16 ? nullptr : weight_->value,
+        .weights_bf16 =
+            only_bfloat16 ? static_cast<const Bfloat16*>(weights) : nullptr,
+        .bias = bias_->value,
+        .images = slice.images,
+        .in = in_,
+        .out = out_,
+        .relu = relu_ != Relu::kNone};
+    bfloat16_ ? kernels_.linear_forward_bf16(work)
+              : kernels_.linear_forward(work);
   }
 
   float* Inputs() const { return reinterpret_cast<float*>(inputs_.data()); }
@@ -200,7 +193,7 @@ class LinearUnit final : public Unit {
   int64_t out_;
   Relu relu_;
   bool bfloat16_;
-  Buffer* rounded_ = nullptr;  // the inputs, for the products of bfloat16
+  Buffer* packed_inputs_ = nullptr;  // scratch of the forward pass
   int64_t batch_ = 0;  // most images in a step; 0 where it is not trained
   bool clips_ = false;
   Parameter* weight_ = nullptr;
@@ -208,7 +201,9 @@ class LinearUnit final : public Unit {
   Pages inputs_;     // batch × in
   Pages gradients_;  // batch × out
   Pages products_;   // x_i·x_j, then dy_i·dy_j, of all pairs of images
-  Pages packed_;     // the inputs again, in the order of the update's tiles
+  // The same again, in the order of the update's tiles.
+  Pages packed_;
+  Pages packed_gradients_;
 };
 
 }  // namespace
