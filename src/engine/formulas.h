@@ -110,4 +110,74 @@ struct NormFormula {
   T factor;
 };
 
+// Response normalisation within one channel of H×W. x(h, w), dy(h, w) and
+// u(h, w) give a value at a place.
+template <class T>
+struct MapNormFormula {
+  MapNormFormula(const MapResponseNormSpec& norm, const Shape3& shape)
+      : reach(norm.size / 2),
+        height(shape.height),
+        width(shape.width),
+        k(static_cast<T>(norm.k)),
+        alpha(static_cast<T>(norm.alpha /
+                             static_cast<double>(norm.size * norm.size))),
+        beta(static_cast<T>(norm.beta)),
+        factor(static_cast<T>(2 * norm.alpha * norm.beta /
+                              static_cast<double>(norm.size * norm.size))) {}
+
+  // Σ term(y, x) over the window around (h, w); the size is odd, so that these
+  // are also the places whose window holds (h, w).
+  template <class Term>
+  ALEXNET_HOST_DEVICE T Sum(int64_t h, int64_t w, const Term& term) const {
+    const int64_t top = h < reach ? 0 : h - reach;
+    const int64_t left = w < reach ? 0 : w - reach;
+    T sum = 0;
+    for (int64_t y = top; y <= h + reach && y < height; ++y) {
+      for (int64_t x = left; x <= w + reach && x < width; ++x) {
+        sum += term(y, x);
+      }
+    }
+    return sum;
+  }
+
+  // scale[p] = k + alpha/size² · Σ x[q]²
+  template <class X>
+  ALEXNET_HOST_DEVICE T Scale(int64_t h, int64_t w, const X& x) const {
+    const auto square = [&](int64_t i, int64_t j) { return x(i, j) * x(i, j); };
+    return k + alpha * Sum(h, w, square);
+  }
+
+  template <class X>
+  ALEXNET_HOST_DEVICE T Forward(int64_t h, int64_t w, const X& x) const {
+    return x(h, w) * std::pow(Scale(h, w, x), -beta);
+  }
+
+  // u[p] = dy[p]·scale[p]^(−beta−1): all that the backward pass needs of dy,
+  // which it may replace.
+  template <class X, class Dy>
+  ALEXNET_HOST_DEVICE T Scaled(int64_t h, int64_t w, const X& x,
+                               const Dy& dy) const {
+    const T scale = Scale(h, w, x);
+    return dy(h, w) * std::pow(scale, -beta) / scale;
+  }
+
+  // dx[p] = u[p]·scale[p] − 2·alpha·beta/size² · x[p] · Σ u[q]·x[q]
+  template <class X, class U>
+  ALEXNET_HOST_DEVICE T Backward(int64_t h, int64_t w, const X& x,
+                                 const U& u) const {
+    const auto product = [&](int64_t i, int64_t j) {
+      return u(i, j) * x(i, j);
+    };
+    return u(h, w) * Scale(h, w, x) - factor * x(h, w) * Sum(h, w, product);
+  }
+
+  int64_t reach;
+  int64_t height;
+  int64_t width;
+  T k;
+  T alpha;
+  T beta;
+  T factor;
+};
+
 }  // namespace alexnet

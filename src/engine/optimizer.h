@@ -100,7 +100,7 @@ inline UpdateCoefficients MakeCoefficients(const UpdateStep& step,
 }
 
 // How much of a gradient of this norm is left by clipping.
-inline double ClipScale(double norm, double limit) {
+ALEXNET_HOST_DEVICE double ClipScale(double norm, double limit) {
   return limit > 0 ? std::min(1.0, limit / (norm + 1e-6)) : 1;
 }
 

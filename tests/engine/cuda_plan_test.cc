@@ -77,6 +77,45 @@ TEST(ParameterPlace, ChannelsComeLast) {
   EXPECT_EQ(FlatElements(places), 4 * 64);
 }
 
+// Gradients and moments end where the frozen parameters begin.
+TEST(ParameterPlace, TheTrainedOnesComeFirst) {
+  ModelSpec model = MakePreset("note");
+  Freeze(model, std::vector<std::string>{"features.0", "classifier.1"});
+  const std::vector<ParameterPlace> places = PlaceParameters(model);
+  const int64_t trained = TrainedElements(places);
+  int64_t end = 0;
+  for (const ParameterPlace& place : places) {
+    EXPECT_EQ(place.offset >= trained, place.info.frozen) << place.info.name;
+    end = std::max(end, place.offset + place.info.elements);
+  }
+  EXPECT_LT(trained, FlatElements(places));
+  EXPECT_LE(end, FlatElements(places));
+  EXPECT_EQ(TrainedElements(PlaceParameters(MakePreset("note"))),
+            FlatElements(places));
+}
+
+// Every trained value once, in the model's order, and nobody else's.
+TEST(FlatTiles, CoverWhatIsTrained) {
+  ModelSpec model = MakePreset("lenet5");
+  model.layers[0].frozen = true;
+  const std::vector<ParameterPlace> places = PlaceParameters(model);
+  std::vector<int64_t> covered(places.size());
+  int32_t last = 0;
+  for (const FlatTile& tile : MakeTiles(places)) {
+    EXPECT_GE(tile.parameter, last);
+    last = tile.parameter;
+    const auto at = static_cast<size_t>(tile.parameter);
+    EXPECT_EQ(tile.begin, places[at].offset + covered[at]);
+    EXPECT_LE(tile.elements, kTileElements);
+    EXPECT_EQ(tile.elements % 4, 0);
+    covered[at] += tile.elements;
+  }
+  for (size_t i = 0; i < places.size(); ++i) {
+    const int64_t n = places[i].info.frozen ? 0 : places[i].info.elements;
+    EXPECT_EQ(covered[i], (n + 3) / 4 * 4) << places[i].info.name;
+  }
+}
+
 class PlanCases : public ::testing::TestWithParam<OpCase> {};
 
 // Buffers that are alive at the same time do not share bytes, and every
@@ -94,7 +133,7 @@ TEST_P(PlanCases, LifetimesHold) {
     }
   }
   const int last = 2 * static_cast<int>(plan.ops.size()) + 1;
-  for (size_t i = 0; i < plan.ops.size(); ++i) {
+  for (size_t i = plan.first_trained; i < plan.ops.size(); ++i) {
     const Op& op = plan.ops[i];
     const int backward = last - static_cast<int>(i);
     if (std::holds_alternative<Conv2dSpec>(op.layer) ||
@@ -118,6 +157,63 @@ TEST_P(PlanCases, LifetimesHold) {
 INSTANTIATE_TEST_SUITE_P(, PlanCases,
                          ::testing::ValuesIn(testing_support::OpCases()),
                          [](const auto& info) { return info.param.name; });
+
+// Three convolutions and two linear layers, some of them frozen.
+NetworkPlan PlanFrozen(const std::vector<std::string>& names) {
+  using testing_support::Conv;
+  ModelSpec model = testing_support::Net(
+      {3, 9, 9}, {Conv(3, 8, {3, 3}), ReluSpec{}, Conv(8, 8, {3, 3}),
+                  ReluSpec{}, MaxPool2dSpec{{3, 3}, {2, 2}, {}, false},
+                  FlattenSpec{}, LinearSpec{32, 16}, ReluSpec{}});
+  Freeze(model, names);
+  return NetworkPlan(SpecOf(model), 2);
+}
+
+TEST(NetworkPlan, NoGradientGoesBelowTheFirstTrainedLayer) {
+  const NetworkPlan plan = PlanFrozen({"0", "2"});
+  EXPECT_EQ(plan.ops[plan.first_trained].name, "6");
+  for (size_t i = 0; i < plan.ops.size(); ++i) {
+    const Activation& out = plan.activations[plan.ops[i].target];
+    EXPECT_EQ(out.gradient != nullptr, i >= plan.first_trained);
+  }
+  EXPECT_LT(plan.arena.bytes(), PlanFrozen({}).arena.bytes());
+}
+
+// Gradients pass through it, for which its output's sign is kept, not its
+// input.
+TEST(NetworkPlan, AFrozenLayerInTheMiddleKeepsNoInput) {
+  const NetworkPlan free = PlanFrozen({});
+  const NetworkPlan plan = PlanFrozen({"6"});
+  EXPECT_EQ(plan.first_trained, 0U);
+  const size_t at = 3;
+  ASSERT_EQ(plan.ops[at].name, "6");
+  EXPECT_FALSE(plan.ops[at].trained);
+  const auto input = [&](const NetworkPlan& p) {
+    return p.activations[p.ops[at].source];
+  };
+  EXPECT_NE(input(plan).gradient, nullptr);
+  EXPECT_LT(input(plan).value->last, input(free).value->last);
+  EXPECT_EQ(plan.activations[plan.ops[at].target].value->last,
+            free.activations[free.ops[at].target].value->last);
+}
+
+TEST(StateBytes, CountWhatTheOptimizerKeeps) {
+  EngineSpec spec = SpecOf(MakePreset("note"));
+  const int64_t array = 4 * FlatElements(PlaceParameters(spec.model));
+  const auto arrays = [&] { return StateBytes(spec) / array; };
+  EXPECT_EQ(arrays(), 4);  // weights, gradients, two moments
+  spec.optimizer.kind = OptimizerKind::kSgd;
+  EXPECT_EQ(arrays(), 3);
+  spec.average_decay = 0.9;
+  EXPECT_EQ(arrays(), 4);
+  const int64_t without = StateBytes(spec);
+  spec.clip_norm = 1;
+  EXPECT_GT(StateBytes(spec), without);
+  Freeze(spec.model, std::vector<std::string>{"classifier"});
+  EXPECT_LT(StateBytes(spec), without / 2);
+  spec.training = false;
+  EXPECT_EQ(StateBytes(spec), array);
+}
 
 TEST(NetworkPlan, FitsTheBatchOf1024InFourGigabytes) {
   EngineSpec spec = SpecOf(MakePreset("note"));

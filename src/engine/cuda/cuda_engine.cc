@@ -21,32 +21,6 @@ std::string Gpu() {
   return properties.name;
 }
 
-// Better than to train otherwise than was asked for.
-void RefuseWhatIsMissing(const EngineSpec& spec) {
-  const auto refuse = [](const std::string& what) {
-    throw UsageError(
-        Concat("the CUDA engine has no ", what, "; --device cpu does"));
-  };
-  for (const LayerSpec& layer : spec.model.layers) {
-    if (std::holds_alternative<MapResponseNormSpec>(layer.op)) {
-      refuse("normalisation within a map (" + layer.name + ")");
-    }
-    if (!spec.training) continue;
-    if (layer.frozen) refuse("frozen layers (" + layer.name + ")");
-    if (layer.rates != RateSpec{}) {
-      refuse("rates for single parameters (" + layer.name + ")");
-    }
-  }
-  if (!spec.training) return;
-  const OptimizerKind kind = spec.optimizer.kind;
-  if (kind != OptimizerKind::kAdam && kind != OptimizerKind::kAdamW) {
-    refuse(Concat("optimizer ", Name(kind)));
-  }
-  if (spec.label_smoothing != 0) refuse("label smoothing");
-  if (spec.clip_norm != 0) refuse("gradient clipping");
-  if (spec.average_decay != 0) refuse("average of the weights");
-}
-
 }  // namespace
 
 std::string DeviceProblem() {
@@ -80,9 +54,9 @@ std::string DeviceProblem() {
 CudaEngine::CudaEngine(const EngineSpec& spec)
     : spec_(spec),
       places_(PlaceParameters(spec.model)),
-      flat_(FlatElements(places_)),
+      tiles_(spec.training ? MakeTiles(places_) : std::vector<FlatTile>()),
+      updates_(places_.size()),
       kernels_(KernelPlan::Parse(spec.kernel_plan)) {
-  RefuseWhatIsMissing(spec_);
   CHECK_CUDA(cudaSetDevice(0), "GPU");
   stream_ = MakeStream();
   CHECK_CUDNN(cudnnCreate(cudnn_.out()), "cuDNN");
@@ -111,14 +85,15 @@ CudaEngine::CudaEngine(const EngineSpec& spec)
 // The launches before the captures were steps without images, which may leave
 // anything.
 void CudaEngine::ClearState() {
-  for (const DeviceBytes* memory :
-       {&values_, &operands_, &gradients_, &m_, &v_}) {
-    if (memory->bytes() == 0) continue;
+  const auto clear = [&](const DeviceBytes& memory) {
+    if (memory.bytes() == 0) return;
     CHECK_CUDA(
-        cudaMemsetAsync(memory->data(), 0, static_cast<size_t>(memory->bytes()),
+        cudaMemsetAsync(memory.data(), 0, static_cast<size_t>(memory.bytes()),
                         stream_.get()),
         "parameters");
-  }
+  };
+  std::ranges::for_each(state_, clear);
+  clear(operands_);
   Synchronize("making the engine");
 }
 
@@ -137,7 +112,7 @@ int64_t CudaEngine::BytesFor(int64_t slice) const {
          4 * WeightScratchElements(plan, places_) +
          4 * slice * spec_.model.input.elements() +
          2 * spec_.batch_size * spec_.source.elements() +
-         StepIo::BlockBytes(places, spec_.model.classes);
+         StepIo::BlockBytes({places, spec_.model.classes, std::ssize(places_)});
 }
 
 void CudaEngine::PlanMemory() {
@@ -165,17 +140,29 @@ void CudaEngine::PlanMemory() {
   }
 }
 
-void CudaEngine::Allocate() {
-  const int64_t bytes = flat_ * 4;
-  values_ = DeviceBytes(bytes, "parameters");
+void CudaEngine::AllocateState() {
+  const int64_t flat = FlatElements(places_);
+  Of(State::kParameter) = DeviceBytes(flat * 4, "parameters");
   if (plan_->element_bytes == 2) {
-    operands_ = DeviceBytes(flat_ * 2, "parameters in bfloat16");
+    operands_ = DeviceBytes(flat * 2, "parameters in bfloat16");
   }
-  if (spec_.training) {
-    gradients_ = DeviceBytes(bytes, "gradients");
-    m_ = DeviceBytes(bytes, "optimizer state");
-    v_ = DeviceBytes(bytes, "optimizer state");
+  if (!spec_.training) return;
+  const int64_t bytes = TrainedElements(places_) * 4;
+  Of(State::kGradient) = DeviceBytes(bytes, "gradients");
+  for (const State state : TrainingStates(spec_)) {
+    Of(state) = DeviceBytes(bytes, "optimizer state");
   }
+  const std::string table = "table of the parameters";
+  const size_t table_bytes = tiles_.size() * sizeof(FlatTile);
+  tile_table_ = DeviceBytes(static_cast<int64_t>(table_bytes), table);
+  CopyToDevice(tile_table_.data(), tiles_.data(), table_bytes, table);
+  if (spec_.clip_norm > 0) {
+    squares_ = DeviceBytes(std::ssize(tiles_) * 8, "squares of the gradients");
+  }
+}
+
+void CudaEngine::Allocate() {
+  AllocateState();
   arena_ = DeviceBytes(plan_->arena.bytes(), "activations");
   workspace_ = DeviceBytes(Network::kMostWorkspace, "workspace");
   bias_parts_ = DeviceBytes(4 * BiasScratchElements(*plan_), "scratch");
@@ -183,14 +170,8 @@ void CudaEngine::Allocate() {
       DeviceBytes(4 * WeightScratchElements(*plan_, places_), "scratch");
   planes_ =
       DeviceBytes(4 * plan_->slice * spec_.model.input.elements(), "input");
-  std::vector<int64_t> ends;
-  for (size_t i = 1; i < places_.size(); ++i) {
-    ends.push_back(places_[i].offset);
-  }
-  ends.push_back(flat_);
-  ends_ = DeviceBytes(std::ssize(ends) * 8, "parameter table");
-  CopyToDevice(ends_.data(), ends.data(), ends.size() * 8, "parameter table");
-  io_.emplace(slices() * plan_->slice, spec_.model.classes);
+  io_.emplace(StepIo::Sizes{slices() * plan_->slice, spec_.model.classes,
+                            std::ssize(places_)});
   pixels_.emplace(spec_.batch_size, spec_.source.elements());
   for (Activation& a : plan_->activations) {
     a.value->data = arena_.data() + a.value->offset;
@@ -245,9 +226,10 @@ Context CudaEngine::MakeContext() const {
 }
 
 Parameters CudaEngine::MakeParameters() const {
-  return {.values = values_.floats(),
-          .operands = operands_.data() ? operands_.data() : values_.data(),
-          .gradients = gradients_.floats()};
+  return {.values = Of(State::kParameter).floats(),
+          .operands = operands_.data() ? operands_.data()
+                                       : Of(State::kParameter).data(),
+          .gradients = Of(State::kGradient).floats()};
 }
 
 // The kernels are chosen with all the workspace that a plan may want; then
@@ -297,14 +279,21 @@ void CudaEngine::LaunchTrainStep() {
     LaunchInput(slice);
     network_->Forward(slice, /*training=*/true);
     Loss(logits.gradient ? logits.gradient->data : nullptr, network_->type(),
-         logits.value->floats(), spec_.model.classes, slice, stream);
+         logits.value->floats(), spec_.model.classes, spec_.label_smoothing,
+         slice, stream);
     network_->Backward(slice, /*accumulate=*/s > 0);
   }
-  FindNonFinite(gradients_.floats(), flat_,
-                reinterpret_cast<const int64_t*>(ends_.data()),
-                static_cast<int32_t>(places_.size()), step, stream);
-  Update(values_.floats(), m_.floats(), v_.floats(), gradients_.floats(),
-         operands_.data(), flat_, step, stream);
+  const FlatTiles flat = {reinterpret_cast<const FlatTile*>(tile_table_.data()),
+                          static_cast<int32_t>(tiles_.size())};
+  FindNonFinite(Of(State::kGradient).floats(), flat, step, stream);
+  if (spec_.clip_norm > 0) {
+    ClipGradients(Of(State::kGradient).floats(), spec_.clip_norm,
+                  reinterpret_cast<double*>(squares_.data()), flat, step,
+                  stream);
+  }
+  Update({Of(State::kParameter).floats(), Of(State::kFirstMoment).floats(),
+          Of(State::kSecondMoment).floats(), Of(State::kAverage).floats()},
+         Of(State::kGradient).floats(), operands_.data(), flat, step, stream);
 }
 
 StagedImages CudaEngine::Stage(ImageView images) {
@@ -318,6 +307,19 @@ StagedImages CudaEngine::Stage(ImageView images) {
   const std::span<const uint8_t> pixels(
       reinterpret_cast<const uint8_t*>(memory.data()), images.pixels.size());
   return staged_.Add(spec_, {pixels, images.shape});
+}
+
+// How much clipping leaves of the gradients only the device knows.
+void CudaEngine::SetUpdates(const StepParams& step) {
+  const UpdateStep update = {.optimizer = spec_.optimizer,
+                             .step = step.step,
+                             .learning_rate = step.learning_rate,
+                             .average_decay = spec_.average_decay};
+  for (size_t i = 0; i < places_.size(); ++i) {
+    const ParameterInfo& info = places_[i].info;
+    updates_[i] =
+        MakeCoefficients(update, info.lr_multiplier, info.decay_multiplier);
+  }
 }
 
 // Where the batch's pixels are, or will be, and all that goes with them. With
@@ -342,9 +344,8 @@ void CudaEngine::Send(const CheckedBatch& checked, const Batch& batch,
   if (step) {
     send.labels = true;
     send.epoch = step->epoch;
-    send.update = MakeCoefficients({.optimizer = spec_.optimizer,
-                                    .step = step->step,
-                                    .learning_rate = step->learning_rate});
+    SetUpdates(*step);
+    send.updates = updates_;
   }
   io_->Upload(send, stream_.get());
 }
@@ -373,6 +374,7 @@ StepResult CudaEngine::Wait(Ticket ticket) {
   result.images = done.images;
   result.loss = done.output.loss / static_cast<double>(done.images);
   result.correct = done.output.correct;
+  result.gradient_norm = done.output.gradient_norm;
   // The step is one graph: there are no times of its parts.
   result.times.forward = done.seconds;
   if (done.output.bad == kBadLoss) {
@@ -422,23 +424,17 @@ const ParameterPlace& CudaEngine::Find(std::string_view name) const {
   throw UsageError(Concat("no parameter is named '", name, "'"));
 }
 
+// Null for what is not kept of a frozen parameter.
 float* CudaEngine::Values(const ParameterPlace& place, State state) const {
   if (!spec_.training && state != State::kParameter) {
     throw UsageError("an engine for inference has no optimizer state");
   }
-  switch (state) {
-    case State::kParameter:
-      return values_.floats() + place.offset;
-    case State::kGradient:
-      return gradients_.floats() + place.offset;
-    case State::kFirstMoment:
-      return m_.floats() + place.offset;
-    case State::kSecondMoment:
-      return v_.floats() + place.offset;
-    case State::kAverage:
-      throw UsageError("the CUDA engine keeps no average of the weights");
+  const DeviceBytes& memory = Of(state);
+  if (memory.bytes() == 0) {
+    throw UsageError("this engine's optimizer keeps no such state");
   }
-  return nullptr;
+  const bool kept = state == State::kParameter || !place.info.frozen;
+  return kept ? memory.floats() + place.offset : nullptr;
 }
 
 void CudaEngine::Read(State state, std::string_view parameter,
@@ -446,6 +442,10 @@ void CudaEngine::Read(State state, std::string_view parameter,
   const ParameterPlace& place = Find(parameter);
   CheckCount(place.info.name.c_str(), values.size(), place.info.elements);
   const float* from = Values(place, state);
+  if (from == nullptr) {
+    std::ranges::fill(values, 0.0F);
+    return;
+  }
   std::vector<float> copy(values.size());
   Synchronize("reading a parameter");
   CHECK_CUDA(
@@ -459,9 +459,10 @@ void CudaEngine::Write(State state, std::string_view parameter,
   if (state == State::kGradient) throw UsageError("gradients are read only");
   const ParameterPlace& place = Find(parameter);
   CheckCount(place.info.name.c_str(), values.size(), place.info.elements);
+  float* to = Values(place, state);
+  if (to == nullptr) return;
   std::vector<float> copy(values.size());
   ToDeviceLayout(place, values.data(), copy.data());
-  float* to = Values(place, state);
   Synchronize("writing a parameter");
   CopyToDevice(to, copy.data(), copy.size() * 4, place.info.name);
   if (state == State::kParameter && operands_.data()) {
@@ -479,12 +480,15 @@ void CudaEngine::Synchronize(const char* what) const {
 std::vector<MemoryUse> CudaEngine::Memory() const {
   int64_t staged = 0;
   for (const DeviceBytes& memory : staged_memory_) staged += memory.bytes();
-  return {{"parameters", values_.bytes() + operands_.bytes()},
-          {"gradients", gradients_.bytes()},
-          {"optimizer state", m_.bytes() + v_.bytes()},
+  return {{"parameters", Of(State::kParameter).bytes() + operands_.bytes()},
+          {"gradients", Of(State::kGradient).bytes()},
+          {"optimizer state", Of(State::kFirstMoment).bytes() +
+                                  Of(State::kSecondMoment).bytes() +
+                                  Of(State::kAverage).bytes()},
           {"activations and their gradients", arena_.bytes()},
           {"scratch", workspace_.bytes() + bias_parts_.bytes() +
-                          weight_scratch_.bytes() + planes_.bytes()},
+                          weight_scratch_.bytes() + planes_.bytes() +
+                          tile_table_.bytes() + squares_.bytes()},
           {"batches", io_->device_bytes() + pixels_->device_bytes()},
           {"staged images", staged}};
 }

@@ -4,6 +4,7 @@
 // is made. Values in PyTorch's layout only at Read and Write.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,6 +45,7 @@ class CudaEngine final : public Engine {
   }
   void PlanMemory();
   void Allocate();
+  void AllocateState();
   void MakeResize();
   void MakeNetwork();
   void ClearState();
@@ -53,26 +55,33 @@ class CudaEngine final : public Engine {
   GraphExec Capture(const char* what, const F& launch);
   void LaunchInput(const SliceOf& slice);
   void LaunchTrainStep();
+  void SetUpdates(const StepParams& step);
   void Send(const CheckedBatch& checked, const Batch& batch, int64_t first,
             int64_t count, const StepParams* step);
   void RunSlices(const Batch& batch, const GraphExec& graph, const float* from,
                  int64_t elements, const char* what, std::span<float> out);
   const ParameterPlace& Find(std::string_view name) const;
+  const DeviceBytes& Of(State state) const {
+    return state_[static_cast<size_t>(state)];
+  }
+  DeviceBytes& Of(State state) { return state_[static_cast<size_t>(state)]; }
   float* Values(const ParameterPlace& place, State state) const;
   void Synchronize(const char* what) const;
 
   EngineSpec spec_;
   std::vector<ParameterPlace> places_;
-  int64_t flat_ = 0;  // elements of the flat arrays
+  std::vector<FlatTile> tiles_;
+  std::vector<UpdateCoefficients> updates_;  // of the step being sent
   KernelPlan kernels_;
   // Before all memory: destroyed last.
   Stream stream_;
   Cudnn cudnn_;
   CublasLt cublas_;
   std::optional<NetworkPlan> plan_;
-  DeviceBytes values_, operands_, gradients_, m_, v_;
+  std::array<DeviceBytes, 5> state_;  // flat, by State; empty if not kept
+  DeviceBytes operands_;              // the parameters in bfloat16
   DeviceBytes arena_, workspace_, bias_parts_, weight_scratch_, planes_;
-  DeviceBytes ends_, resize_;
+  DeviceBytes tile_table_, squares_, resize_;
   InputSpec input_;
   std::optional<StepIo> io_;
   std::optional<PixelStream> pixels_;

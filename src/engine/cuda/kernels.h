@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "core/resize.h"
+#include "engine/cuda/flat_tile.h"
 #include "engine/formulas.h"
 #include "engine/optimizer.h"
 
@@ -24,7 +25,6 @@ inline int64_t Bytes(Type type) { return type == Type::kFloat32 ? 4 : 2; }
 // What a step needs to know, on the device; the arrays follow one another in
 // the same block, each for all images of the step's slices.
 struct StepInput {
-  UpdateCoefficients update;
   const uint8_t* pixels = nullptr;
   int64_t epoch = 0;
   int32_t count = 0;  // images; places beyond are filled with zeros
@@ -35,6 +35,8 @@ struct StepInput {
 struct StepOutput {
   double loss = 0;  // the sum over the images
   int64_t correct = 0;
+  double gradient_norm = 0;  // before clipping; 0 where that is not asked for
+  float gradient_scale = 1;  // what clipping leaves of the gradients
   // The first parameter whose gradient is not finite; kGoodGradients, or
   // kBadLoss.
   int32_t bad = 0;
@@ -45,8 +47,9 @@ inline constexpr int32_t kBadLoss = -1;
 // Where the parts of the step's block lie.
 struct StepBlock {
   const StepInput* input = nullptr;
-  const int64_t* images = nullptr;   // in the pixels
-  const int64_t* samples = nullptr;  // for the dropout masks
+  const UpdateCoefficients* updates = nullptr;  // of each parameter
+  const int64_t* images = nullptr;              // in the pixels
+  const int64_t* samples = nullptr;             // for the dropout masks
   const int32_t* labels = nullptr;
   const float* probabilities = nullptr;
   StepOutput* output = nullptr;
@@ -111,10 +114,18 @@ void NormBackward(void* dx, const void* dy, const void* x, const Shape3& shape,
                   Type type, const LocalResponseNormSpec& norm, int64_t images,
                   cudaStream_t stream);
 
+// Over each map. Backward replaces dy.
+void MapNormForward(void* y, const void* x, const Shape3& shape, Type type,
+                    const MapResponseNormSpec& norm, int64_t images,
+                    cudaStream_t stream);
+void MapNormBackward(void* dx, void* dy, const void* x, const Shape3& shape,
+                     Type type, const MapResponseNormSpec& norm, int64_t images,
+                     cudaStream_t stream);
+
 // Softmax and cross-entropy of a slice: adds to output->loss and ->correct,
 // leaves the gradient for the mean over the step's images.
 void Loss(void* gradient, Type type, const float* logits, int64_t classes,
-          const SliceOf& slice, cudaStream_t stream);
+          double smoothing, const SliceOf& slice, cudaStream_t stream);
 
 // gradient (+)= dw, which is float32 or bfloat16.
 void KeepGradient(float* gradient, const void* dw, Type type, int64_t n,
@@ -123,16 +134,26 @@ void KeepGradient(float* gradient, const void* dw, Type type, int64_t n,
 // Zeroes the sums before the first slice.
 void BeginStep(const StepBlock& step, cudaStream_t stream);
 
-// Sets output->bad. `ends[i]` is where parameter i's part of the flat array
-// ends.
-void FindNonFinite(const float* gradients, int64_t n, const int64_t* ends,
-                   int32_t parameters, const StepBlock& step,
+// The trained parameters' part of the flat arrays, on the device.
+struct FlatTiles {
+  const FlatTile* tiles = nullptr;
+  int32_t count = 0;
+};
+
+// Sets output->bad.
+void FindNonFinite(const float* gradients, const FlatTiles& flat,
+                   const StepBlock& step, cudaStream_t stream);
+
+// Sets output->gradient_norm and ->gradient_scale for gradients that are
+// finite. `squares` has room for a value of each tile.
+void ClipGradients(const float* gradients, double limit, double* squares,
+                   const FlatTiles& flat, const StepBlock& step,
                    cudaStream_t stream);
 
-// Adam over all parameters at once, unless output->bad says no. `copy` is
-// their bfloat16 copy, or null.
-void Update(float* w, float* m, float* v, const float* g, void* copy, int64_t n,
-            const StepBlock& step, cudaStream_t stream);
+// The optimizer's step for all parameters at once, unless output->bad says no.
+// `copy` is their bfloat16 copy, or null.
+void Update(const ParameterTile& values, const float* gradients, void* copy,
+            const FlatTiles& flat, const StepBlock& step, cudaStream_t stream);
 
 void CopyAsBfloat16(void* to, const float* from, int64_t n,
                     cudaStream_t stream);

@@ -2,6 +2,7 @@
 #include "engine/cuda/network.h"
 
 #include <algorithm>
+#include <map>
 
 namespace alexnet::cuda {
 namespace {
@@ -24,7 +25,7 @@ int64_t WeightScratchElements(const NetworkPlan& plan,
                               const std::vector<ParameterPlace>& places) {
   int64_t elements = 0;
   for (const Op& op : plan.ops) {
-    if (std::holds_alternative<Conv2dSpec>(op.layer)) {
+    if (op.trained && std::holds_alternative<Conv2dSpec>(op.layer)) {
       elements = std::max(elements, places[op.weight].info.elements);
     }
   }
@@ -67,8 +68,10 @@ struct Network::ForwardOp {
     ReluForward(out().value->data, net.type_, Elements(net.plan_, op.target),
                 stream());
   }
-  // Refused when the engine is made.
-  void operator()(const MapResponseNormSpec&) const {}
+  void operator()(const MapResponseNormSpec& norm) const {
+    MapNormForward(out().value->data, in().value->data, in().shape, net.type_,
+                   norm, net.plan_.slice, stream());
+  }
   void operator()(const LocalResponseNormSpec& norm) const {
     NormForward(out().value->data, in().value->data, in().shape, net.type_,
                 norm, net.plan_.slice, stream());
@@ -106,6 +109,13 @@ struct Network::BackwardOp {
 
   // dy masked by the ReLU, and the bias's gradient.
   void Bias() const {
+    if (!op.trained) {
+      if (op.relu) {
+        ReluBackward(dy(), out().value->data, net.type_,
+                     Elements(net.plan_, op.target), stream());
+      }
+      return;
+    }
     const int64_t channels = out().shape.channels;
     BiasGradient(Gradient(op.weight + 1), dy(),
                  op.relu ? out().value->data : nullptr, net.type_,
@@ -115,11 +125,13 @@ struct Network::BackwardOp {
   void operator()(const Conv2dSpec&) const {
     Bias();
     const Context& c = net.context_;
-    const ConvBuffers weights = {c.weight_scratch, dy(), in().value->data};
-    kernels.weights->Run(c.cudnn, weights, c.workspace, stream());
-    KeepGradient(Gradient(op.weight), c.weight_scratch,
-                 kernels.weights->out_type(),
-                 net.places_[op.weight].info.elements, accumulate, stream());
+    if (op.trained) {
+      const ConvBuffers weights = {c.weight_scratch, dy(), in().value->data};
+      kernels.weights->Run(c.cudnn, weights, c.workspace, stream());
+      KeepGradient(Gradient(op.weight), c.weight_scratch,
+                   kernels.weights->out_type(),
+                   net.places_[op.weight].info.elements, accumulate, stream());
+    }
     if (dx() == nullptr) return;
     const ConvBuffers data = {dx(), dy(), net.Operand(op.weight)};
     kernels.data->Run(c.cudnn, data, c.workspace, stream());
@@ -127,9 +139,11 @@ struct Network::BackwardOp {
   void operator()(const LinearSpec&) const {
     Bias();
     const Context& c = net.context_;
-    kernels.weight_product->Run(c.cublas, Gradient(op.weight), in().value->data,
-                                dy(), accumulate ? 1.0F : 0, c.workspace,
-                                stream());
+    if (op.trained) {
+      kernels.weight_product->Run(c.cublas, Gradient(op.weight),
+                                  in().value->data, dy(), accumulate ? 1.0F : 0,
+                                  c.workspace, stream());
+    }
     if (dx() == nullptr) return;
     kernels.data_product->Run(c.cublas, dx(), net.Operand(op.weight), dy(),
                               /*beta=*/0, c.workspace, stream());
@@ -139,8 +153,11 @@ struct Network::BackwardOp {
     ReluBackward(dx(), in().value->data, net.type_,
                  Elements(net.plan_, op.source), stream());
   }
-  // Refused when the engine is made.
-  void operator()(const MapResponseNormSpec&) const {}
+  void operator()(const MapResponseNormSpec& norm) const {
+    if (dx() == nullptr) return;
+    MapNormBackward(dx(), dy(), in().value->data, in().shape, net.type_, norm,
+                    net.plan_.slice, stream());
+  }
   void operator()(const LocalResponseNormSpec& norm) const {
     if (dx() == nullptr) return;
     NormBackward(dx(), dy(), in().value->data, in().shape, net.type_, norm,
@@ -192,8 +209,7 @@ void Network::MakeConv(const Op& op, const Conv2dSpec& conv, Kernels& made) {
     return ConvPass(context_.cudnn, pass, direct, rules, kMostWorkspace);
   };
   made.forward = make(Pass::kForward);
-  if (!spec_.training) return;
-  made.weights = make(Pass::kWeights);
+  if (op.trained) made.weights = make(Pass::kWeights);
   if (GradientWanted(op)) made.data = make(Pass::kData);
 }
 
@@ -212,16 +228,17 @@ void Network::MakeLinear(const Op& op, const LinearSpec& linear,
                      .out = wide ? Type::kFloat32 : type_,
                      .precision = spec_.precision};
   made.product.emplace(context_.cublas, spec);
-  if (!spec_.training) return;
-  spec = {.name = op.name + " backward weights",
-          .m = in,
-          .n = out,
-          .k = n,
-          .transpose_b = true,
-          .in = type_,
-          .out = Type::kFloat32,
-          .precision = spec_.precision};
-  made.weight_product.emplace(context_.cublas, spec);
+  if (op.trained) {
+    spec = {.name = op.name + " backward weights",
+            .m = in,
+            .n = out,
+            .k = n,
+            .transpose_b = true,
+            .in = type_,
+            .out = Type::kFloat32,
+            .precision = spec_.precision};
+    made.weight_product.emplace(context_.cublas, spec);
+  }
   if (!GradientWanted(op)) return;
   spec = {.name = op.name + " backward data",
           .m = in,
@@ -249,7 +266,7 @@ void Network::ChooseKernels(KernelPlan& kernels) {
     const void* w = kernels_[i].forward ? Operand(op.weight) : nullptr;
     choose(Pass::kForward, kernels_[i].forward,
            {out.value->data, in.value->data, w});
-    if (!spec_.training) continue;
+    if (!out.gradient) continue;
     choose(Pass::kWeights, kernels_[i].weights,
            {context_.weight_scratch, out.gradient->data, in.value->data});
     choose(Pass::kData, kernels_[i].data,
@@ -282,7 +299,7 @@ void Network::Forward(const SliceOf& slice, bool training) {
 }
 
 void Network::Backward(const SliceOf& slice, bool accumulate) {
-  for (size_t i = plan_.ops.size(); i-- > 0;) {
+  for (size_t i = plan_.ops.size(); i-- > plan_.first_trained;) {
     const Op& op = plan_.ops[i];
     std::visit(BackwardOp{*this, op, kernels_[i], slice, accumulate}, op.layer);
   }

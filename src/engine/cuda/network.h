@@ -26,7 +26,7 @@ struct Context {
 struct Parameters {
   const float* values = nullptr;
   const void* operands = nullptr;  // as the products take them
-  float* gradients = nullptr;      // null for inference
+  float* gradients = nullptr;      // of the trained ones; null for inference
 };
 
 int64_t BiasScratchElements(const NetworkPlan& plan);
@@ -52,7 +52,8 @@ class Network {
   }
 
   void Forward(const SliceOf& slice, bool training);
-  // From the logits' gradient; adds to the parameters' if `accumulate`.
+  // From the logits' gradient down to the first layer that is trained; adds to
+  // the parameters' gradients if `accumulate`.
   void Backward(const SliceOf& slice, bool accumulate);
 
   Type type() const { return type_; }

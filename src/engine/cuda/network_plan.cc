@@ -37,7 +37,8 @@ struct Clock {
 
 // Flatten leaves the data where it is. A ReLU right after a layer with
 // parameters becomes part of it.
-std::vector<Op> MakeOps(const ModelSpec& model) {
+std::vector<Op> MakeOps(const EngineSpec& spec) {
+  const ModelSpec& model = spec.model;
   std::vector<Op> ops;
   size_t parameter = 0;
   for (size_t i = 0; i < model.layers.size(); ++i) {
@@ -52,10 +53,19 @@ std::vector<Op> MakeOps(const ModelSpec& model) {
              .layer = layer.op,
              .index = static_cast<int64_t>(i),
              .weight = parameter};
-    if (HasParameters(layer.op)) parameter += 2;
+    if (HasParameters(layer.op)) {
+      op.trained = spec.training && !layer.frozen;
+      parameter += 2;
+    }
     ops.push_back(std::move(op));
   }
   return ops;
+}
+
+size_t FirstTrained(const std::vector<Op>& ops) {
+  const auto found = std::find_if(ops.begin(), ops.end(),
+                                  [](const Op& op) { return op.trained; });
+  return static_cast<size_t>(found - ops.begin());
 }
 
 // How the input of a layer lies in memory: Flatten is only a name.
@@ -96,10 +106,9 @@ void CheckFlatten(const ModelSpec& model) {
 std::vector<ParameterPlace> PlaceParameters(const ModelSpec& model) {
   const std::vector<LayerInfo> layers = InferLayers(model);
   std::vector<ParameterPlace> places;
-  int64_t offset = 0;
   for (const ParameterInfo& info : Parameters(model)) {
-    ParameterPlace place = {.info = info, .offset = offset};
-    offset += Aligned(info.elements);
+    ParameterPlace& place = places.emplace_back();
+    place.info = info;
     place.out = info.shape[0];
     if (info.shape.size() == 4) {
       place.channels = info.shape[1];
@@ -110,14 +119,48 @@ std::vector<ParameterPlace> PlaceParameters(const ModelSpec& model) {
       place.area = shape.height * shape.width;
     }
     ALEXNET_CHECK(place.out * place.channels * place.area == info.elements);
-    places.push_back(place);
+  }
+  int64_t offset = 0;
+  for (const bool frozen : {false, true}) {
+    for (ParameterPlace& place : places) {
+      if (place.info.frozen != frozen) continue;
+      place.offset = offset;
+      offset += Aligned(place.info.elements);
+    }
   }
   return places;
 }
 
 int64_t FlatElements(const std::vector<ParameterPlace>& places) {
-  if (places.empty()) return 0;
-  return places.back().offset + Aligned(places.back().info.elements);
+  int64_t elements = 0;
+  for (const ParameterPlace& p : places) elements += Aligned(p.info.elements);
+  return elements;
+}
+
+int64_t TrainedElements(const std::vector<ParameterPlace>& places) {
+  int64_t elements = 0;
+  for (const ParameterPlace& p : places) {
+    if (!p.info.frozen) elements += Aligned(p.info.elements);
+  }
+  return elements;
+}
+
+std::vector<FlatTile> MakeTiles(const std::vector<ParameterPlace>& places) {
+  std::vector<FlatTile> tiles;
+  for (size_t i = 0; i < places.size(); ++i) {
+    if (places[i].info.frozen) continue;
+    // The gap behind a parameter is zeros, and stays so: up to there the last
+    // group of four may reach.
+    const int64_t elements = (places[i].info.elements + 3) / 4 * 4;
+    for (int64_t at = 0; at < elements; at += kTileElements) {
+      const int64_t left = elements - at;
+      tiles.push_back({.begin = places[i].offset + at,
+                       .elements = static_cast<int32_t>(
+                           std::min<int64_t>(left, kTileElements)),
+                       .parameter = static_cast<int32_t>(i)});
+    }
+  }
+  return tiles;
 }
 
 void ToDeviceLayout(const ParameterPlace& place, const float* from, float* to) {
@@ -146,7 +189,8 @@ void FromDeviceLayout(const ParameterPlace& place, const float* from,
 NetworkPlan::NetworkPlan(const EngineSpec& spec, int64_t images)
     : slice(images),
       element_bytes(spec.precision == Precision::kBfloat16 ? 2 : 4),
-      ops(MakeOps(spec.model)) {
+      ops(MakeOps(spec)),
+      first_trained(FirstTrained(ops)) {
   CheckFlatten(spec.model);
   const std::vector<LayerInfo> layers = InferLayers(spec.model);
   const Clock clock = {static_cast<int>(ops.size())};
@@ -165,7 +209,7 @@ NetworkPlan::NetworkPlan(const EngineSpec& spec, int64_t images)
     made.wide = i + 1 == ops.size() && !op.relu &&
                 std::holds_alternative<LinearSpec>(op.layer);
     made.value = add("activations", made, clock.Forward(i));
-    if (spec.training) {
+    if (i >= first_trained) {
       Activation narrow = made;
       narrow.wide = false;
       made.gradient = add("activation gradients", narrow, clock.Backward(i));
@@ -180,7 +224,7 @@ NetworkPlan::NetworkPlan(const EngineSpec& spec, int64_t images)
   activations.back().value->UseAt(clock.Loss());
   Activation& logits = activations.back();
   if (logits.gradient) logits.gradient->UseAt(clock.Loss());
-  for (size_t i = 0; spec.training && i < ops.size(); ++i) {
+  for (size_t i = first_trained; i < ops.size(); ++i) {
     KeepForBackward(ops[i], clock.Backward(i));
   }
   arena.Plan();
@@ -190,22 +234,28 @@ void NetworkPlan::KeepForBackward(const Op& op, int tick) {
   for (const size_t a : {op.source, op.target}) {
     if (activations[a].gradient) activations[a].gradient->UseAt(tick);
   }
-  // Pooling has its indices; dropout its mask; the others their input, and a
-  // ReLU its output.
+  if (op.relu) activations[op.target].value->UseAt(tick);
+  // Pooling has its indices, dropout its mask, a frozen layer its weights; the
+  // others need their input.
   if (op.argmax) {
     op.argmax->UseAt(tick);
-  } else if (!std::holds_alternative<DropoutSpec>(op.layer)) {
+  } else if (!std::holds_alternative<DropoutSpec>(op.layer) &&
+             (op.trained || !HasParameters(op.layer))) {
     activations[op.source].value->UseAt(tick);
-    if (op.relu) activations[op.target].value->UseAt(tick);
   }
 }
 
 int64_t StateBytes(const EngineSpec& spec) {
-  const int64_t flat = FlatElements(PlaceParameters(spec.model));
+  const std::vector<ParameterPlace> places = PlaceParameters(spec.model);
+  const int64_t flat = FlatElements(places);
   int64_t bytes = flat * 4;
   if (spec.precision == Precision::kBfloat16) bytes += flat * 2;
-  if (spec.training) bytes += 3 * flat * 4;
-  return bytes;
+  if (!spec.training) return bytes;
+  const int64_t arrays = 1 + std::ssize(TrainingStates(spec));
+  const int64_t tile_bytes =
+      static_cast<int64_t>(sizeof(FlatTile)) + (spec.clip_norm > 0 ? 8 : 0);
+  return bytes + arrays * TrainedElements(places) * 4 +
+         std::ssize(MakeTiles(places)) * tile_bytes;
 }
 
 int64_t ChooseSlice(int64_t batch, int64_t asked, int64_t free_bytes,

@@ -11,6 +11,7 @@
 
 #include "alexnet/engine.h"
 #include "core/arena.h"
+#include "engine/cuda/flat_tile.h"
 
 namespace alexnet::cuda {
 
@@ -24,18 +25,20 @@ struct Activation {
 struct Op {
   std::string name;
   LayerOp layer;
-  int64_t index = 0;  // of the layer in the model: the dropout mask's
-  bool relu = false;  // a convolution or linear layer with the ReLU after it
-  size_t source = 0;  // activations; the same where it works in place
+  int64_t index = 0;     // of the layer in the model: the dropout mask's
+  bool relu = false;     // a convolution or linear layer with the ReLU after it
+  bool trained = false;  // its parameters are
+  size_t source = 0;     // activations; the same where it works in place
   size_t target = 0;
   size_t weight = 0;         // index of the parameter; the bias follows
   Buffer* argmax = nullptr;  // pooling: a byte for each output
 };
 
-// Where a parameter lies in the flat arrays of parameters, gradients and
-// moments, and how its device layout differs from PyTorch's: out × C × R × S
-// there, out × R × S × C here. A linear layer after a C×H×W activation has
-// R×S = H×W, so that its columns follow that activation's layout.
+// Where a parameter lies in the flat arrays, and how its device layout differs
+// from PyTorch's: out × C × R × S there, out × R × S × C here. A linear layer
+// after a C×H×W activation has R×S = H×W, so that its columns follow that
+// activation's layout. Frozen parameters lie behind the trained ones: the
+// arrays of gradients, moments and averages end before them.
 struct ParameterPlace {
   ParameterInfo info;
   int64_t offset = 0;
@@ -46,8 +49,13 @@ struct ParameterPlace {
 
 std::vector<ParameterPlace> PlaceParameters(const ModelSpec& model);
 
-// Elements of the flat arrays, gaps for alignment included.
+// Elements of the flat arrays, gaps for alignment included: of all parameters,
+// and of those that are trained.
 int64_t FlatElements(const std::vector<ParameterPlace>& places);
+int64_t TrainedElements(const std::vector<ParameterPlace>& places);
+
+// The trained parameters in order, cut into tiles.
+std::vector<FlatTile> MakeTiles(const std::vector<ParameterPlace>& places);
 
 // `to` in the device's layout from PyTorch's, and back.
 void ToDeviceLayout(const ParameterPlace& place, const float* from, float* to);
@@ -61,6 +69,9 @@ struct NetworkPlan {
   int64_t element_bytes;                // of an activation
   std::vector<Activation> activations;  // the input first, the logits last
   std::vector<Op> ops;
+  // The first operation whose parameters are trained: gradients come down to
+  // it and no further. As many as there are operations if there is none.
+  size_t first_trained = 0;
   Arena arena;  // planned, not allocated
 
  private:
@@ -69,7 +80,7 @@ struct NetworkPlan {
 };
 
 // The bytes of everything else that lasts: parameters, their bfloat16 copy,
-// gradients, moments.
+// gradients, what the optimizer keeps, and the tables of the update.
 int64_t StateBytes(const EngineSpec& spec);
 
 // The largest slice that fits: the batch, or equal parts of it. Throws Error

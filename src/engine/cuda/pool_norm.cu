@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Max pooling and local response normalisation. Both backwards gather: every
+// Max pooling and response normalisation. Their backwards gather: every
 // value of dx is written by one thread, so that there are no atomics and the
 // order of the sums is fixed.
 #include "engine/cuda/device.cuh"
@@ -117,6 +117,50 @@ __global__ void NormBackwardKernel(T* dx, const T* dy, const T* x,
   }
 }
 
+// The values of one image's channel by row and column.
+template <class T>
+struct MapOf {
+  __device__ MapOf(const T* values, const Place& at, const Dims& shape)
+      : first(values + shape.At(at.n, 0, 0, at.c)),
+        width(shape.width),
+        channels(shape.channels) {}
+  __device__ float operator()(int64_t h, int64_t w) const {
+    return Load(first + (h * width + w) * channels);
+  }
+  const T* first;
+  int32_t width, channels;
+};
+
+template <class T>
+__global__ void MapNormForwardKernel(T* y, const T* x, Dims shape,
+                                     MapNormFormula<float> norm, int64_t n) {
+  for (int32_t i = FirstElement(); i < n; i += Stride()) {
+    const Place at = PlaceOf(i, shape);
+    Store(y + i, norm.Forward(at.h, at.w, MapOf<T>(x, at, shape)));
+  }
+}
+
+// Each thread replaces the one value of dy that it reads.
+template <class T>
+__global__ void MapNormScaleKernel(T* dy, const T* x, Dims shape,
+                                   MapNormFormula<float> norm, int64_t n) {
+  for (int32_t i = FirstElement(); i < n; i += Stride()) {
+    const Place at = PlaceOf(i, shape);
+    Store(dy + i, norm.Scaled(at.h, at.w, MapOf<T>(x, at, shape),
+                              MapOf<T>(dy, at, shape)));
+  }
+}
+
+template <class T>
+__global__ void MapNormBackwardKernel(T* dx, const T* u, const T* x, Dims shape,
+                                      MapNormFormula<float> norm, int64_t n) {
+  for (int32_t i = FirstElement(); i < n; i += Stride()) {
+    const Place at = PlaceOf(i, shape);
+    Store(dx + i, norm.Backward(at.h, at.w, MapOf<T>(x, at, shape),
+                                MapOf<T>(u, at, shape)));
+  }
+}
+
 }  // namespace
 
 void PoolForward(void* y, uint8_t* argmax, const Shape3& y_shape, const void* x,
@@ -171,6 +215,36 @@ void NormBackward(void* dx, const void* dy, const void* x, const Shape3& shape,
         static_cast<const T*>(x), formula, n);
   });
   CheckLaunch("NormBackward");
+}
+
+void MapNormForward(void* y, const void* x, const Shape3& shape, Type type,
+                    const MapResponseNormSpec& norm, int64_t images,
+                    cudaStream_t stream) {
+  const int64_t n = images * shape.elements();
+  const MapNormFormula<float> formula(norm, shape);
+  Dispatch(type, [&](auto t) {
+    using T = decltype(t);
+    MapNormForwardKernel<<<BlocksFor(n), kThreads, 0, stream>>>(
+        static_cast<T*>(y), static_cast<const T*>(x), Dims(shape), formula, n);
+  });
+  CheckLaunch("MapNormForward");
+}
+
+void MapNormBackward(void* dx, void* dy, const void* x, const Shape3& shape,
+                     Type type, const MapResponseNormSpec& norm, int64_t images,
+                     cudaStream_t stream) {
+  const int64_t n = images * shape.elements();
+  const MapNormFormula<float> formula(norm, shape);
+  Dispatch(type, [&](auto t) {
+    using T = decltype(t);
+    MapNormScaleKernel<<<BlocksFor(n), kThreads, 0, stream>>>(
+        static_cast<T*>(dy), static_cast<const T*>(x), Dims(shape), formula, n);
+    CheckLaunch("MapNormScale");
+    MapNormBackwardKernel<<<BlocksFor(n), kThreads, 0, stream>>>(
+        static_cast<T*>(dx), static_cast<const T*>(dy),
+        static_cast<const T*>(x), Dims(shape), formula, n);
+  });
+  CheckLaunch("MapNormBackward");
 }
 
 }  // namespace alexnet::cuda

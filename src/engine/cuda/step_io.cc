@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "engine/cuda/step_io.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace alexnet::cuda {
@@ -11,25 +12,24 @@ constexpr const char* kPurpose = "step's block";
 int64_t Aligned(int64_t bytes) { return (bytes + 15) / 16 * 16; }
 
 struct Offsets {
-  Offsets(int64_t places, int64_t classes)
-      : images(Aligned(sizeof(StepInput))),
-        samples(images + Aligned(places * 8)),
-        labels(samples + Aligned(places * 8)),
-        probabilities(labels + Aligned(places * 4)),
-        end(probabilities + Aligned(places * classes * 4)) {}
-  int64_t images, samples, labels, probabilities, end;
+  explicit Offsets(const StepIo::Sizes& sizes)
+      : updates(Aligned(sizeof(StepInput))),
+        images(updates + Aligned(sizes.parameters * static_cast<int64_t>(sizeof(
+                                                        UpdateCoefficients)))),
+        samples(images + Aligned(sizes.places * 8)),
+        labels(samples + Aligned(sizes.places * 8)),
+        probabilities(labels + Aligned(sizes.places * 4)),
+        end(probabilities + Aligned(sizes.places * sizes.classes * 4)) {}
+  int64_t updates, images, samples, labels, probabilities, end;
 };
 
 }  // namespace
 
-int64_t StepIo::BlockBytes(int64_t places, int64_t classes) {
-  return Offsets(places, classes).end;
-}
+int64_t StepIo::BlockBytes(const Sizes& sizes) { return Offsets(sizes).end; }
 
-StepIo::StepIo(int64_t places, int64_t classes)
-    : places_(places),
-      classes_(classes),
-      bytes_(BlockBytes(places, classes)),
+StepIo::StepIo(const Sizes& sizes)
+    : sizes_(sizes),
+      bytes_(BlockBytes(sizes)),
       device_(bytes_, kPurpose),
       output_(sizeof(StepOutput), kPurpose),
       outputs_(kTickets * static_cast<int64_t>(sizeof(StepOutput)), kPurpose) {
@@ -44,9 +44,11 @@ StepIo::StepIo(int64_t places, int64_t classes)
 }
 
 StepBlock StepIo::On(std::byte* input, std::byte* output) const {
-  const Offsets at(places_, classes_);
+  const Offsets at(sizes_);
   return {
       .input = reinterpret_cast<const StepInput*>(input),
+      .updates =
+          reinterpret_cast<const UpdateCoefficients*>(input + at.updates),
       .images = reinterpret_cast<const int64_t*>(input + at.images),
       .samples = reinterpret_cast<const int64_t*>(input + at.samples),
       .labels = reinterpret_cast<const int32_t*>(input + at.labels),
@@ -58,16 +60,17 @@ void StepIo::Upload(const Send& send, cudaStream_t stream) {
   const size_t slot = next_upload_++ % kUploads;
   CHECK_CUDA(cudaEventSynchronize(uploaded_[slot].get()), kPurpose);
   std::byte* to = uploads_[slot].data();
-  const Offsets at(places_, classes_);
+  const Offsets at(sizes_);
   const auto first = static_cast<size_t>(send.first);
   const auto count = static_cast<size_t>(send.count);
   const bool soft = send.labels && send.batch.labels.empty();
-  const StepInput input = {.update = send.update,
-                           .pixels = send.pixels,
+  const StepInput input = {.pixels = send.pixels,
                            .epoch = send.epoch,
                            .count = static_cast<int32_t>(send.count),
                            .soft_labels = soft ? 1 : 0};
   std::memcpy(to, &input, sizeof(input));
+  std::ranges::copy(send.updates,
+                    reinterpret_cast<UpdateCoefficients*>(to + at.updates));
   auto* images = reinterpret_cast<int64_t*>(to + at.images);
   auto* samples = reinterpret_cast<int64_t*>(to + at.samples);
   for (size_t i = 0; i < count; ++i) {
@@ -77,7 +80,7 @@ void StepIo::Upload(const Send& send, cudaStream_t stream) {
     samples[i] = send.checked.sample_id(static_cast<int64_t>(image));
   }
   if (soft) {
-    const auto width = static_cast<size_t>(classes_);
+    const auto width = static_cast<size_t>(sizes_.classes);
     std::memcpy(to + at.probabilities,
                 send.batch.label_probabilities.data() + first * width,
                 count * width * sizeof(float));

@@ -20,14 +20,18 @@ class StepIo {
  public:
   static constexpr int64_t kTickets = 64;
 
-  // Room for `places` images.
-  StepIo(int64_t places, int64_t classes);
+  struct Sizes {
+    int64_t places = 0;  // of images
+    int64_t classes = 0;
+    int64_t parameters = 0;
+  };
+  explicit StepIo(const Sizes& sizes);
 
   // On the device, as the kernels take it.
   StepBlock block() const { return On(device_.data(), output_.data()); }
 
   // Sends `count` images from `first` of the batch on, with labels if asked.
-  // `update` and epoch may be defaults for inference.
+  // `updates` (of every parameter) and epoch may be defaults for inference.
   struct Send {
     const CheckedBatch& checked;
     const Batch& batch;
@@ -37,7 +41,7 @@ class StepIo {
     int64_t count = 0;
     bool labels = false;
     int64_t epoch = 0;
-    UpdateCoefficients update = {};
+    std::span<const UpdateCoefficients> updates = {};
   };
   void Upload(const Send& send, cudaStream_t stream);
 
@@ -53,7 +57,7 @@ class StepIo {
   Done Wait(int64_t ticket);
 
   int64_t device_bytes() const { return device_.bytes() + output_.bytes(); }
-  static int64_t BlockBytes(int64_t places, int64_t classes);
+  static int64_t BlockBytes(const Sizes& sizes);
 
  private:
   static constexpr size_t kUploads = 4;
@@ -68,8 +72,7 @@ class StepIo {
     return reinterpret_cast<StepOutput*>(outputs_.data()) + slot;
   }
 
-  int64_t places_;
-  int64_t classes_;
+  Sizes sizes_;
   int64_t bytes_;
   DeviceBytes device_;
   DeviceBytes output_;

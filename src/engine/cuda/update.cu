@@ -7,14 +7,14 @@ namespace alexnet::cuda {
 namespace {
 
 __global__ void BeginStepKernel(StepOutput* output) {
-  *output = {.loss = 0, .correct = 0, .bad = kGoodGradients};
+  *output = StepOutput{.bad = kGoodGradients};
 }
 
 // One block, a thread a row: a slice has few rows, and the sums keep their
 // order.
 template <class T>
 __global__ void LossKernel(T* gradient, const float* logits, int64_t classes,
-                           SliceOf slice) {
+                           double smoothing, SliceOf slice) {
   __shared__ double losses[kThreads];
   __shared__ int64_t hits[kThreads];
   const StepInput& step = *slice.step.input;
@@ -35,11 +35,11 @@ __global__ void LossKernel(T* gradient, const float* logits, int64_t classes,
     if (step.soft_labels != 0) {
       const std::span<const float> target(
           slice.step.probabilities + image * classes, width);
-      loss += SoftmaxCrossEntropy(d, row, target, scale);
+      loss += SoftmaxCrossEntropy(d, row, target, scale, smoothing);
       truth = ArgMax(target);
     } else {
       const int32_t label = slice.step.labels[image];
-      loss += SoftmaxCrossEntropy(d, row, label, scale);
+      loss += SoftmaxCrossEntropy(d, row, label, scale, smoothing);
       truth = label;
     }
     correct += ArgMax(row) == truth ? 1 : 0;
@@ -61,63 +61,131 @@ __global__ void KeepGradientKernel(float* gradient, const T* dw, int64_t n,
   }
 }
 
-__device__ int32_t ParameterAt(int64_t i, const int64_t* ends,
-                               int32_t parameters) {
-  int32_t at = 0;
-  while (at + 1 < parameters && ends[at] <= i) ++at;
-  return at;
+// Four values, loaded and stored as one: the flat arrays are aligned, and the
+// gaps in them are zeros.
+struct Quad {
+  float x[4];
+};
+
+__device__ __forceinline__ Quad LoadQuad(const float* from) {
+  const float4 q = *reinterpret_cast<const float4*>(from);
+  return {{q.x, q.y, q.z, q.w}};
 }
 
-// Four at a time: the flat arrays are aligned, and their length is a multiple
-// of four. The gaps in them are zeros.
-__global__ void FindNonFiniteKernel(const float4* gradients, int64_t quads,
-                                    const int64_t* ends, int32_t parameters,
+__device__ __forceinline__ void StoreQuad(float* to, const Quad& q) {
+  *reinterpret_cast<float4*>(to) = make_float4(q.x[0], q.x[1], q.x[2], q.x[3]);
+}
+
+// Calls visit(first element) for this thread's groups of four in a tile.
+template <class Visit>
+__device__ void ForEachQuad(const FlatTile& tile, const Visit& visit) {
+  for (auto i = static_cast<int32_t>(4 * threadIdx.x); i < tile.elements;
+       i += static_cast<int32_t>(4 * blockDim.x)) {
+    visit(tile.begin + i);
+  }
+}
+
+__global__ void FindNonFiniteKernel(const float* gradients, FlatTiles flat,
                                     StepOutput* output) {
-  const int32_t first = FirstElement();
-  if (first == 0 && !isfinite(output->loss)) {
+  if (FirstElement() == 0 && !isfinite(output->loss)) {
     atomicMin(&output->bad, kBadLoss);
   }
-  for (int32_t i = first; i < quads; i += Stride()) {
-    const float4 g = gradients[i];
-    const bool fine =
-        isfinite(g.x) && isfinite(g.y) && isfinite(g.z) && isfinite(g.w);
-    if (!fine) {
-      atomicMin(&output->bad, ParameterAt(int64_t{4} * i, ends, parameters));
-    }
+  for (auto t = static_cast<int32_t>(blockIdx.x); t < flat.count;
+       t += static_cast<int32_t>(gridDim.x)) {
+    const FlatTile tile = flat.tiles[t];
+    ForEachQuad(tile, [&](int64_t i) {
+      for (const float g : LoadQuad(gradients + i).x) {
+        if (!isfinite(g)) atomicMin(&output->bad, tile.parameter);
+      }
+    });
   }
+}
+
+__global__ void SquaresKernel(double* squares, const float* gradients,
+                              FlatTiles flat) {
+  __shared__ double sums[kThreads];
+  for (auto t = static_cast<int32_t>(blockIdx.x); t < flat.count;
+       t += static_cast<int32_t>(gridDim.x)) {
+    double sum = 0;
+    ForEachQuad(flat.tiles[t], [&](int64_t i) {
+      for (const float g : LoadQuad(gradients + i).x) {
+        sum += static_cast<double>(g) * static_cast<double>(g);
+      }
+    });
+    const double total = BlockSum(sum, sums);
+    if (threadIdx.x == 0) squares[t] = total;
+  }
+}
+
+// One block: the tiles' sums are added in the same order whatever the GPU.
+__global__ void ClipKernel(const double* squares, int32_t count, double limit,
+                           StepOutput* output) {
+  __shared__ double sums[kThreads];
+  if (output->bad != kGoodGradients) return;
+  double sum = 0;
+  for (auto t = static_cast<int32_t>(threadIdx.x); t < count;
+       t += static_cast<int32_t>(blockDim.x)) {
+    sum += squares[t];
+  }
+  const double norm = std::sqrt(BlockSum(sum, sums));
+  if (threadIdx.x != 0) return;
+  output->gradient_norm = norm;
+  output->gradient_scale = static_cast<float>(ClipScale(norm, limit));
 }
 
 struct CopyOut {
   __nv_bfloat162* to;
-  __device__ void operator()(int64_t quad, const float4& w) const {
+  __device__ void operator()(int64_t i, const Quad& w) const {
     if (to == nullptr) return;
-    to[2 * quad] = __floats2bfloat162_rn(w.x, w.y);
-    to[2 * quad + 1] = __floats2bfloat162_rn(w.z, w.w);
+    to[i / 2] = __floats2bfloat162_rn(w.x[0], w.x[1]);
+    to[i / 2 + 1] = __floats2bfloat162_rn(w.x[2], w.x[3]);
   }
 };
 
-__global__ void UpdateKernel(float4* w, float4* m, float4* v, const float4* g,
-                             CopyOut copy, int64_t quads, StepBlock step) {
+// What the optimizer does not keep is computed all the same and not stored: a
+// local array that may be absent would not stay in registers.
+__device__ __forceinline__ Quad UpdateQuad(const ParameterTile& at,
+                                           const float* gradient,
+                                           const UpdateCoefficients& c) {
+  Quad w = LoadQuad(at.w);
+  Quad m = LoadQuad(at.m);
+  Quad v = {};
+  Quad average = {};
+  if (at.v != nullptr) v = LoadQuad(at.v);
+  if (at.average != nullptr) average = LoadQuad(at.average);
+  const Quad g = LoadQuad(gradient);
+  UpdateTile({w.x, m.x, v.x, average.x}, g.x, 4, c);
+  StoreQuad(at.w, w);
+  StoreQuad(at.m, m);
+  if (at.v != nullptr) StoreQuad(at.v, v);
+  if (at.average != nullptr) StoreQuad(at.average, average);
+  return w;
+}
+
+__global__ void UpdateKernel(ParameterTile values, const float* gradients,
+                             CopyOut copy, FlatTiles flat, StepBlock step) {
   if (step.output->bad != kGoodGradients) return;
-  const UpdateCoefficients update = step.input->update;
-  for (int32_t i = FirstElement(); i < quads; i += Stride()) {
-    float4 wi = w[i];
-    float4 mi = m[i];
-    float4 vi = v[i];
-    const float4 gi = g[i];
-    AdamUpdate(wi.x, mi.x, vi.x, gi.x, update);
-    AdamUpdate(wi.y, mi.y, vi.y, gi.y, update);
-    AdamUpdate(wi.z, mi.z, vi.z, gi.z, update);
-    AdamUpdate(wi.w, mi.w, vi.w, gi.w, update);
-    w[i] = wi;
-    m[i] = mi;
-    v[i] = vi;
-    copy(i, wi);
+  const float scale = step.output->gradient_scale;
+  for (auto t = static_cast<int32_t>(blockIdx.x); t < flat.count;
+       t += static_cast<int32_t>(gridDim.x)) {
+    const FlatTile tile = flat.tiles[t];
+    UpdateCoefficients update = step.updates[tile.parameter];
+    update.gradient_scale = scale;
+    ForEachQuad(tile, [&](int64_t i) {
+      copy(i, UpdateQuad(At(values, i), gradients + i, update));
+    });
   }
 }
 
-__global__ void CopyKernel(CopyOut copy, const float4* from, int64_t quads) {
-  for (int32_t i = FirstElement(); i < quads; i += Stride()) copy(i, from[i]);
+// A block for each tile, up to what fills the largest GPU several times.
+unsigned BlocksFor(const FlatTiles& flat) {
+  return static_cast<unsigned>(std::clamp(flat.count, 1, 132 * 16));
+}
+
+__global__ void CopyKernel(CopyOut copy, const float* from, int64_t quads) {
+  for (int64_t i = FirstElement(); i < quads; i += Stride()) {
+    copy(4 * i, LoadQuad(from + 4 * i));
+  }
 }
 
 }  // namespace
@@ -128,10 +196,10 @@ void BeginStep(const StepBlock& step, cudaStream_t stream) {
 }
 
 void Loss(void* gradient, Type type, const float* logits, int64_t classes,
-          const SliceOf& slice, cudaStream_t stream) {
+          double smoothing, const SliceOf& slice, cudaStream_t stream) {
   Dispatch(type, [&](auto t) {
     LossKernel<<<1, kThreads, 0, stream>>>(static_cast<decltype(t)*>(gradient),
-                                           logits, classes, slice);
+                                           logits, classes, smoothing, slice);
   });
   CheckLaunch("Loss");
 }
@@ -145,29 +213,36 @@ void KeepGradient(float* gradient, const void* dw, Type type, int64_t n,
   CheckLaunch("KeepGradient");
 }
 
-void FindNonFinite(const float* gradients, int64_t n, const int64_t* ends,
-                   int32_t parameters, const StepBlock& step,
-                   cudaStream_t stream) {
-  FindNonFiniteKernel<<<BlocksFor(n / 4), kThreads, 0, stream>>>(
-      reinterpret_cast<const float4*>(gradients), n / 4, ends, parameters,
-      step.output);
+void FindNonFinite(const float* gradients, const FlatTiles& flat,
+                   const StepBlock& step, cudaStream_t stream) {
+  FindNonFiniteKernel<<<BlocksFor(flat), kThreads, 0, stream>>>(gradients, flat,
+                                                                step.output);
   CheckLaunch("FindNonFinite");
 }
 
-void Update(float* w, float* m, float* v, const float* g, void* copy, int64_t n,
-            const StepBlock& step, cudaStream_t stream) {
-  UpdateKernel<<<BlocksFor(n / 4), kThreads, 0, stream>>>(
-      reinterpret_cast<float4*>(w), reinterpret_cast<float4*>(m),
-      reinterpret_cast<float4*>(v), reinterpret_cast<const float4*>(g),
-      CopyOut{static_cast<__nv_bfloat162*>(copy)}, n / 4, step);
+void ClipGradients(const float* gradients, double limit, double* squares,
+                   const FlatTiles& flat, const StepBlock& step,
+                   cudaStream_t stream) {
+  SquaresKernel<<<BlocksFor(flat), kThreads, 0, stream>>>(squares, gradients,
+                                                          flat);
+  CheckLaunch("Squares");
+  ClipKernel<<<1, kThreads, 0, stream>>>(squares, flat.count, limit,
+                                         step.output);
+  CheckLaunch("Clip");
+}
+
+void Update(const ParameterTile& values, const float* gradients, void* copy,
+            const FlatTiles& flat, const StepBlock& step, cudaStream_t stream) {
+  UpdateKernel<<<BlocksFor(flat), kThreads, 0, stream>>>(
+      values, gradients, CopyOut{static_cast<__nv_bfloat162*>(copy)}, flat,
+      step);
   CheckLaunch("Update");
 }
 
 void CopyAsBfloat16(void* to, const float* from, int64_t n,
                     cudaStream_t stream) {
   CopyKernel<<<BlocksFor(n / 4), kThreads, 0, stream>>>(
-      CopyOut{static_cast<__nv_bfloat162*>(to)},
-      reinterpret_cast<const float4*>(from), n / 4);
+      CopyOut{static_cast<__nv_bfloat162*>(to)}, from, n / 4);
   CheckLaunch("CopyAsBfloat16");
 }
 
