@@ -15,9 +15,10 @@
 
 namespace alexnet::cuda {
 
-[[noreturn]] inline void ThrowCall(const char* call, const std::string& reason,
-                                   const std::string& purpose) {
-  throw Error(Concat("[cuda] ", purpose, ": ", call, ": ", reason));
+template <class E = Error>
+[[noreturn]] void ThrowCall(const char* call, const std::string& reason,
+                            const std::string& purpose) {
+  throw E(Concat("[cuda] ", purpose, ": ", call, ": ", reason));
 }
 
 inline void Check(cudaError_t status, const char* call,

@@ -9,12 +9,22 @@
 
 namespace alexnet::cuda {
 
+// What a library does not offer, as against what went wrong in it.
+class NotSupported : public Error {
+ public:
+  using Error::Error;
+};
+
 inline void Check(cudnnStatus_t status, const char* call,
                   const std::string& purpose) {
   if (status == CUDNN_STATUS_SUCCESS) return;
   char detail[512] = "";
   cudnnGetLastErrorString(detail, sizeof(detail));
-  ThrowCall(call, Concat(cudnnGetErrorString(status), " ", detail), purpose);
+  const std::string reason = Concat(cudnnGetErrorString(status), " ", detail);
+  if (CUDNN_STATUS_CATEGORY(status) == CUDNN_STATUS_NOT_SUPPORTED) {
+    ThrowCall<NotSupported>(call, reason, purpose);
+  }
+  ThrowCall(call, reason, purpose);
 }
 
 inline void Check(cublasStatus_t status, const char* call,

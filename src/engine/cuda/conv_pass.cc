@@ -127,6 +127,20 @@ std::array<Descriptor, 3> Tensors(Pass pass, const DirectConv& direct,
   return {w(kOut, out_type), y(kA, type), x(kB, type)};
 }
 
+// Calls f, and tells whether the library offers what it wanted. All other
+// errors are thrown on.
+template <class F>
+bool Offered(const F& f) {
+  try {
+    f();
+    return true;
+  } catch (const NotSupported&) {
+    // A launch that was refused is remembered, and would be blamed on the next.
+    cudaGetLastError();
+    return false;
+  }
+}
+
 std::vector<Descriptor> Configurations(const Descriptor& heuristic) {
   constexpr int64_t kMost = 32;
   return heuristic.GetAll(CUDNN_ATTR_ENGINEHEUR_RESULTS,
@@ -206,15 +220,20 @@ std::string PassName(Pass pass) {
   return "weights";
 }
 
-ConvPass::ConvPass(cudnnHandle_t cudnn, Pass pass, const DirectConv& conv,
-                   Rules rules, int64_t most_workspace)
-    : pass_(pass), conv_(conv) {
+ConvPass::ConvPass(cudnnHandle_t cudnn, const std::string& layer, Pass pass,
+                   const DirectConv& conv, Rules rules, int64_t most_workspace)
+    : name_(Concat(layer, " ", PassName(pass))), pass_(pass), conv_(conv) {
   // Weight gradients in float32 if cuDNN can, else rounded once more.
   const bool weights = pass == Pass::kWeights;
-  AddCandidates(cudnn, weights ? Type::kFloat32 : conv.type, rules,
-                most_workspace);
-  if (weights && candidates_.empty() && conv.type != Type::kFloat32) {
-    AddCandidates(cudnn, conv.type, rules, most_workspace);
+  try {
+    AddCandidates(cudnn, weights ? Type::kFloat32 : conv.type, rules,
+                  most_workspace);
+    if (weights && candidates_.empty() && conv.type != Type::kFloat32) {
+      AddCandidates(cudnn, conv.type, rules, most_workspace);
+    }
+  } catch (const Error& error) {
+    // The descriptors know what they are, not what they are for.
+    throw Error(Concat(name_, ": ", error.what()));
   }
 }
 
@@ -242,18 +261,16 @@ const Descriptor& ConvPass::MakeGraph(cudnnHandle_t cudnn, Type out_type) {
   return kept_.emplace_back(std::move(graph));
 }
 
-// What cuDNN refuses, at whatever point, is no candidate.
+// What cuDNN does not support, at whatever point, is no candidate.
 void ConvPass::AddCandidates(cudnnHandle_t cudnn, Type out_type, Rules rules,
                              int64_t most_workspace) {
-  try {
-    const Descriptor& graph = MakeGraph(cudnn, out_type);
-    for (const auto mode :
-         {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_B, CUDNN_HEUR_MODE_FALLBACK}) {
-      // The fallbacks are slow: for when there is nothing else.
-      if (mode == CUDNN_HEUR_MODE_FALLBACK && !candidates_.empty()) break;
-      AddFrom(cudnn, graph, mode, out_type, rules, most_workspace);
-    }
-  } catch (const Error&) {
+  const Descriptor* graph = nullptr;
+  if (!Offered([&] { graph = &MakeGraph(cudnn, out_type); })) return;
+  for (const auto mode :
+       {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_B, CUDNN_HEUR_MODE_FALLBACK}) {
+    // The fallbacks are slow: for when there is nothing else.
+    if (mode == CUDNN_HEUR_MODE_FALLBACK && !candidates_.empty()) break;
+    AddFrom(cudnn, *graph, mode, out_type, rules, most_workspace);
   }
 }
 
@@ -261,19 +278,15 @@ void ConvPass::AddFrom(cudnnHandle_t cudnn, const Descriptor& graph,
                        cudnnBackendHeurMode_t mode, Type out_type, Rules rules,
                        int64_t most_workspace) {
   std::vector<Descriptor> configurations;
-  try {
+  Offered([&] {
     const Descriptor& heuristic = kept_.emplace_back(Heuristic(graph, mode));
     configurations = Configurations(heuristic);
-  } catch (const Error&) {
-    return;
-  }
+  });
   for (Descriptor& configuration : configurations) {
     if (candidates_.size() == kMostCandidates) return;
-    try {
+    Offered([&] {
       Add(cudnn, std::move(configuration), out_type, rules, most_workspace);
-    } catch (const Error&) {
-      continue;
-    }
+    });
   }
 }
 
@@ -326,26 +339,25 @@ void ConvPass::Choose(cudnnHandle_t cudnn, const std::string& wanted,
   candidates_.push_back(std::move(kept));
 }
 
-// Infinite for a plan that does not run.
+// Infinite for a plan that turns out not to be supported.
 double ConvPass::Time(cudnnHandle_t cudnn, const Candidate& candidate,
                       const ConvBuffers& buffers, const Workspace& workspace,
                       cudaStream_t stream) const {
-  try {
-    Execute(cudnn, candidate, buffers, workspace);
-  } catch (const Error&) {
+  if (!Offered([&] { Execute(cudnn, candidate, buffers, workspace); })) {
     return std::numeric_limits<double>::infinity();
   }
+  const std::string purpose = "timing " + name_;
   const Event begin = MakeEvent(cudaEventDefault);
   const Event end = MakeEvent(cudaEventDefault);
   double best = std::numeric_limits<double>::infinity();
   for (int i = 0; i < kTimedRuns; ++i) {
-    CHECK_CUDA(cudaEventRecord(begin.get(), stream), "timing a convolution");
+    CHECK_CUDA(cudaEventRecord(begin.get(), stream), purpose);
     Execute(cudnn, candidate, buffers, workspace);
-    CHECK_CUDA(cudaEventRecord(end.get(), stream), "timing a convolution");
-    CHECK_CUDA(cudaEventSynchronize(end.get()), "timing a convolution");
+    CHECK_CUDA(cudaEventRecord(end.get(), stream), purpose);
+    CHECK_CUDA(cudaEventSynchronize(end.get()), purpose);
     float milliseconds = 0;
     CHECK_CUDA(cudaEventElapsedTime(&milliseconds, begin.get(), end.get()),
-               "timing a convolution");
+               purpose);
     best = std::min(best, static_cast<double>(milliseconds));
   }
   return best;
@@ -366,7 +378,7 @@ void ConvPass::Execute(cudnnHandle_t cudnn, const Candidate& candidate,
       .Set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, 1, &scratch)
       .Finalize("cuDNN variant pack");
   CHECK_CUDNN(cudnnBackendExecute(cudnn, candidate.plan.get(), pack.get()),
-              Concat("convolution ", PassName(pass_), " by ", candidate.text));
+              Concat(name_, " by cuDNN plan ", candidate.text));
 }
 
 void ConvPass::Run(cudnnHandle_t cudnn, const ConvBuffers& buffers,

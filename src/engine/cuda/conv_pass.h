@@ -38,8 +38,9 @@ class ConvPass {
   };
 
   // Finds the candidates; the workspace may not exceed `most_workspace`.
-  ConvPass(cudnnHandle_t cudnn, Pass pass, const DirectConv& conv, Rules rules,
-           int64_t most_workspace);
+  // `layer` is for messages.
+  ConvPass(cudnnHandle_t cudnn, const std::string& layer, Pass pass,
+           const DirectConv& conv, Rules rules, int64_t most_workspace);
 
   // Takes the plan that `wanted` names; if it is empty or unknown here, times
   // all of them on these buffers. Leaves the chosen one alone.
@@ -79,6 +80,7 @@ class ConvPass {
               const ConvBuffers& buffers, const Workspace& workspace,
               cudaStream_t stream) const;
 
+  std::string name_;  // "features.0 forward"
   Pass pass_;
   DirectConv conv_;
   std::deque<Descriptor> kept_;        // what the plans were made of

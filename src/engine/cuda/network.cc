@@ -206,7 +206,8 @@ void Network::MakeConv(const Op& op, const Conv2dSpec& conv, Kernels& made) {
       .exact = spec_.algorithms == Algorithms::kExact ||
                spec_.precision != Precision::kFloat32};
   const auto make = [&](Pass pass) {
-    return ConvPass(context_.cudnn, pass, direct, rules, kMostWorkspace);
+    return ConvPass(context_.cudnn, op.name, pass, direct, rules,
+                    kMostWorkspace);
   };
   made.forward = make(Pass::kForward);
   if (op.trained) made.weights = make(Pass::kWeights);
