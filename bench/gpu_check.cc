@@ -2,11 +2,20 @@
 // Tests and measures the CUDA engine and prints one JSON object. Needs a GPU
 // and nothing else: no data, no test framework. The script bench/gpu_check
 // builds and runs it.
+//
+//   gpu_check            everything but the whole job
+//   gpu_check job FILE   the whole job; the weights go to FILE
+#include <stdio.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
+#include <fstream>
 #include <functional>
 #include <iostream>
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include "alexnet/engine.h"
@@ -33,9 +42,9 @@ uint8_t Byte(int64_t i) {
 
 struct Images {
   Images(const Shape3& shape, int64_t count, int64_t classes) {
-    for (int64_t i = 0; i < count * shape.elements(); ++i) {
-      pixels.push_back(Byte(i + 1));
-    }
+    pixels.resize(static_cast<size_t>(count * shape.elements()));
+    int64_t at = 0;
+    for (uint8_t& pixel : pixels) pixel = Byte(++at);
     for (int64_t i = 0; i < count; ++i) {
       labels.push_back(static_cast<int32_t>(i % classes));
       numbers.push_back(i);
@@ -60,8 +69,8 @@ double Error2(const A& a, const B& b) {
     norm += y * y;
   }
   const double error = std::sqrt(difference) / (norm > 0 ? std::sqrt(norm) : 1);
-  // A NaN would pass every comparison unseen.
-  return std::isfinite(error) ? error : INFINITY;
+  // A NaN would pass every comparison unseen, and JSON has none.
+  return std::isfinite(error) ? error : 1e30;
 }
 
 EngineSpec CudaSpec(const ModelSpec& model, const Shape3& source, int64_t batch,
@@ -196,16 +205,129 @@ bool SameBits(Precision precision) {
   return false;
 }
 
+// Five steps of a small network on the GPU against the reference engine's, with
+// what `change` asks for.
+struct TrainingCase {
+  std::string name;
+  std::function<void(EngineSpec&)> change;
+};
+
+std::vector<TrainingCase> TrainingCases() {
+  const auto optimizer = [](OptimizerKind kind, bool nesterov) {
+    return [=](EngineSpec& s) {
+      s.optimizer = {.kind = kind, .nesterov = nesterov, .weight_decay = 0.01};
+    };
+  };
+  const auto freeze = [](const std::vector<std::string>& names) {
+    return [=](EngineSpec& s) { Freeze(s.model, names); };
+  };
+  return {
+      {"adam", optimizer(OptimizerKind::kAdam, false)},
+      {"adamw", optimizer(OptimizerKind::kAdamW, false)},
+      {"sgd", optimizer(OptimizerKind::kSgd, false)},
+      {"nesterov", optimizer(OptimizerKind::kSgd, true)},
+      {"caffe sgd", optimizer(OptimizerKind::kCaffeSgd, false)},
+      {"caffe nesterov", optimizer(OptimizerKind::kCaffeSgd, true)},
+      {"smoothing", [](EngineSpec& s) { s.label_smoothing = 0.2; }},
+      {"clipping", [](EngineSpec& s) { s.clip_norm = 0.05; }},
+      {"average", [](EngineSpec& s) { s.average_decay = 0.3; }},
+      {"rates",
+       [](EngineSpec& s) {
+         s.optimizer.weight_decay = 0.01;
+         for (LayerSpec& layer : s.model.layers) {
+           layer.rates = {.bias_lr = 2, .bias_decay = 0};
+         }
+       }},
+      {"frozen below", freeze({"0", "2"})},
+      {"frozen above", freeze({"last"})},
+      {"slices", [](EngineSpec& s) { s.slice_size = 2; }},
+  };
+}
+
+EngineSpec TrainingSpec() {
+  using testing_support::Conv;
+  const ModelSpec model = testing_support::Net(
+      {3, 11, 11},
+      {Conv(3, 9, {3, 3}), ReluSpec{}, Conv(9, 18, {3, 3}), ReluSpec{},
+       MaxPool2dSpec{{3, 3}, {2, 2}, {}, false}, FlattenSpec{},
+       LinearSpec{162, 33}, ReluSpec{}, DropoutSpec{0.3}},
+      5);
+  return CudaSpec(model, model.input, 6, Precision::kFloat32);
+}
+
+struct Trained {
+  std::vector<std::vector<float>> values;  // of each parameter and state
+  std::vector<double> losses, norms;
+};
+
+Trained TrainOn(Device device, EngineSpec spec) {
+  spec.device = device;
+  const Images data(spec.source, spec.batch_size, spec.model.classes);
+  const std::unique_ptr<Engine> engine = MakeEngine(spec);
+  Initialize(*engine, 4);
+  BeginAverage(*engine);
+  Trained trained;
+  for (int64_t step = 1; step <= 5; ++step) {
+    Batch batch;
+    batch.images = data.view;
+    batch.labels = data.labels;
+    const double rate = step < 4 ? 1e-2 : 1e-3;
+    const StepResult result = engine->Wait(
+        engine->TrainStep(batch, {.step = step, .learning_rate = rate}));
+    trained.losses.push_back(result.loss);
+    trained.norms.push_back(result.gradient_norm);
+  }
+  std::vector<State> states = TrainingStates(spec);
+  states.push_back(State::kParameter);
+  for (const State state : states) {
+    for (const ParameterInfo& info : Parameters(spec.model)) {
+      std::vector<float>& values = trained.values.emplace_back();
+      values.resize(static_cast<size_t>(info.elements));
+      engine->Read(state, info.name, values);
+    }
+  }
+  return trained;
+}
+
+// The largest error of anything that training leaves.
+double CompareTraining(const TrainingCase& c) {
+  EngineSpec spec = TrainingSpec();
+  c.change(spec);
+  const Trained ours = TrainOn(Device::kCuda, spec);
+  const Trained expected = TrainOn(Device::kReference, spec);
+  double error = std::max(Error2(ours.losses, expected.losses),
+                          Error2(ours.norms, expected.norms));
+  for (size_t i = 0; i < expected.values.size(); ++i) {
+    error = std::max(error, Error2(ours.values[i], expected.values[i]));
+  }
+  return error;
+}
+
+// Bytes of the first GPU that are in use, by whomever; empty where nvidia-smi
+// does not tell.
+std::optional<double> GpuMemoryInUse() {
+  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(
+      popen("nvidia-smi -i 0 --query-gpu=memory.used "
+            "--format=csv,noheader,nounits 2>/dev/null",
+            "r"),
+      pclose);
+  double mebibytes = 0;
+  if (!pipe || fscanf(pipe.get(), "%lf", &mebibytes) != 1) return {};
+  return mebibytes * (1 << 20);
+}
+
 struct Speed {
   double median = 0;
   double low = 0;
   double high = 0;
   double setup_seconds = 0;
-  int64_t memory = 0;
+  int64_t memory = 0;            // planned
+  std::optional<double> in_use;  // of the GPU, by this process
   std::string plan;
 };
 
-Speed Measure(int64_t batch, Precision precision) {
+// `idle` is what the GPU had in use before this process came to it.
+Speed Measure(int64_t batch, Precision precision, std::optional<double> idle) {
   constexpr int kRuns = 5;
   const auto begin = Clock::now();
   const std::unique_ptr<Engine> engine =
@@ -225,6 +347,8 @@ Speed Measure(int64_t batch, Precision precision) {
     Train(*engine, data, staged, steps);
     rates.push_back(static_cast<double>(steps * batch) / SecondsSince(start));
   }
+  const std::optional<double> in_use = GpuMemoryInUse();
+  if (idle && in_use) speed.in_use = *in_use - *idle;
   std::sort(rates.begin(), rates.end());
   speed.low = rates.front();
   speed.median = rates[kRuns / 2];
@@ -232,9 +356,47 @@ Speed Measure(int64_t batch, Precision precision) {
   return speed;
 }
 
-// Two epochs of 50,000 images, the weights, the classes of 10,000: the job of
-// the program without its files.
-double WholeJob() {
+// The seconds of an epoch of 50,000 images that are resized in every step, in
+// the note's batches.
+double Epoch(Precision precision) {
+  constexpr int64_t kBatch = 32;
+  const Images data(kCifar, 50000, 10);
+  const std::unique_ptr<Engine> engine =
+      MakeEngine(CudaSpec(MakePreset("note"), kCifar, kBatch, precision));
+  Initialize(*engine, 1);
+  const StagedImages staged = engine->Stage(data.view);
+  Train(*engine, data, staged, 20);
+  const auto begin = Clock::now();
+  Train(*engine, data, staged, 50000 / kBatch);
+  return SecondsSince(begin);
+}
+
+double Accuracy(Engine& engine, const Images& images) {
+  const StagedImages staged = engine.Stage(images.view);
+  const auto batch_size = static_cast<size_t>(engine.spec().batch_size);
+  const auto classes = static_cast<size_t>(engine.spec().model.classes);
+  std::vector<float> logits;
+  size_t correct = 0;
+  for (size_t at = 0; at < images.numbers.size(); at += batch_size) {
+    const size_t count = std::min(batch_size, images.numbers.size() - at);
+    Batch batch;
+    batch.staged = staged;
+    batch.indices = std::span(images.numbers).subspan(at, count);
+    logits.resize(count * classes);
+    engine.Infer(batch, logits);
+    for (size_t i = 0; i < count; ++i) {
+      const std::span<const float> row(logits.data() + i * classes, classes);
+      if (ArgMax(row) == images.labels[at + i]) ++correct;
+    }
+  }
+  return static_cast<double>(correct) /
+         static_cast<double>(images.numbers.size());
+}
+
+// Two epochs of 50,000 images, the weights in a file, the accuracy on 10,000:
+// the program's job with drawn images and without its file format. The script
+// takes the time, from start to exit.
+int WholeJob(const std::string& file) {
   constexpr int64_t kBatch = 128;
   const Images train(kCifar, 50000, 10);
   const Images test(kCifar, 10000, 10);
@@ -242,20 +404,20 @@ double WholeJob() {
   const std::unique_ptr<Engine> engine = MakeEngine(
       CudaSpec(MakePreset("note"), kCifar, kBatch, Precision::kBfloat16));
   Initialize(*engine, 1);
+  const double setup = SecondsSince(begin);
   Train(*engine, train, engine->Stage(train.view), 2 * 50000 / kBatch);
-  AllWeights(*engine);
-  const StagedImages staged = engine->Stage(test.view);
-  std::vector<float> logits;
-  for (size_t at = 0; at < test.numbers.size(); at += kBatch) {
-    Batch batch;
-    batch.staged = staged;
-    batch.indices =
-        std::span(test.numbers)
-            .subspan(at, std::min<size_t>(kBatch, test.numbers.size() - at));
-    logits.resize(batch.indices.size() * 10);
-    engine->Infer(batch, logits);
-  }
-  return SecondsSince(begin);
+  const double trained = SecondsSince(begin);
+  const std::vector<float> weights = AllWeights(*engine);
+  std::ofstream out(file, std::ios::binary);
+  out.write(reinterpret_cast<const char*>(weights.data()),
+            static_cast<std::streamsize>(weights.size() * sizeof(float)));
+  out.close();
+  const double accuracy = Accuracy(*engine, test);
+  std::cout << Concat("{\"setup_s\": ", setup,
+                      ", \"training_s\": ", trained - setup,
+                      ", \"rest_s\": ", SecondsSince(begin) - trained,
+                      ", \"accuracy\": ", accuracy, "}\n");
+  return out ? 0 : 1;
 }
 
 std::string Quoted(const std::string& text) {
@@ -331,7 +493,27 @@ void AddCases(Report& report) {
   }
 }
 
+void AddTrainingCases(Report& report) {
+  for (const TrainingCase& c : TrainingCases()) {
+    report.Add("training case " + c.name, [&] {
+      const double error = CompareTraining(c);
+      // Adam divides by the root of tiny squares in its first steps.
+      if (error > 1e-4) report.Fail();
+      return Concat(error);
+    });
+  }
+}
+
+std::string Text(const Speed& s) {
+  return Concat("{\"images_per_s\": ", s.median, ", \"low\": ", s.low,
+                ", \"high\": ", s.high, ", \"setup_s\": ", s.setup_seconds,
+                ", \"memory_bytes\": ", s.memory, ", \"gpu_memory_bytes\": ",
+                s.in_use ? std::to_string(std::llround(*s.in_use)) : "null",
+                ", \"plan\": ", Quoted(s.plan), "}");
+}
+
 int Main() {
+  const std::optional<double> idle = GpuMemoryInUse();
   Report report;
   if (!HasCudaEngine()) {
     std::cerr << "gpu_check: " << CudaProblem() << "\n";
@@ -343,6 +525,7 @@ int Main() {
                       ->library());
   });
   AddCases(report);
+  AddTrainingCases(report);
   for (const Precision p :
        {Precision::kFloat32, Precision::kTf32, Precision::kBfloat16}) {
     const std::string name(Name(p));
@@ -357,21 +540,27 @@ int Main() {
       return std::string(same ? "true" : "false");
     });
     for (const int64_t batch : {32, 128, 1024}) {
-      report.Add(Concat("training ", name, " batch ", batch), [&] {
-        const Speed s = Measure(batch, p);
-        return Concat("{\"images_per_s\": ", s.median, ", \"low\": ", s.low,
-                      ", \"high\": ", s.high,
-                      ", \"setup_s\": ", s.setup_seconds,
-                      ", \"memory_bytes\": ", s.memory,
-                      ", \"plan\": ", Quoted(s.plan), "}");
-      });
+      report.Add(Concat("training ", name, " batch ", batch),
+                 [&] { return Text(Measure(batch, p, idle)); });
     }
+    report.Add("epoch " + name + " seconds", [&] { return Concat(Epoch(p)); });
   }
-  report.Add("whole job bf16 seconds", [] { return Concat(WholeJob()); });
   return report.End();
 }
 
 }  // namespace
 }  // namespace alexnet
 
-int main() { return alexnet::Main(); }
+int main(int count, char** arguments) {
+  if (count == 1) return alexnet::Main();
+  if (count == 3 && std::string_view(arguments[1]) == "job") {
+    try {
+      return alexnet::WholeJob(arguments[2]);
+    } catch (const std::exception& error) {
+      std::cerr << "gpu_check: " << error.what() << "\n";
+      return 1;
+    }
+  }
+  std::cerr << "usage: gpu_check [job FILE]\n";
+  return 2;
+}

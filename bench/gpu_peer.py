@@ -1,11 +1,19 @@
-"""PyTorch's side of bench/gpu_check: the note's network on the GPU, tuned
-(bf16 autocast, channels_last, torch.compile, fused Adam, data already there).
-Prints one JSON object."""
+"""PyTorch's side of bench/gpu_check, one JSON object on standard output.
+
+  gpu_peer.py tuned  the note's network as an expert runs it: bf16 autocast,
+                     channels_last, torch.compile, fused Adam, data already on
+                     the GPU
+  gpu_peer.py note   the note's script as it stands: its loader and its steps,
+                     on images of no meaning; a part of an epoch, from which
+                     the seconds of a whole one follow
+"""
 
 import json
 import statistics
+import sys
 import time
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -54,7 +62,61 @@ def measure(batch, runs=7, steps=50):
             "high": max(rates)}
 
 
-torch.backends.cudnn.benchmark = True
-print(json.dumps({"torch": torch.__version__,
-                  "bf16 batch 32": measure(32),
-                  "bf16 batch 128": measure(128)}))
+class Images(torch.utils.data.Dataset):
+    """50,000 images in memory, made ready one by one as torchvision's CIFAR10
+    with the note's transforms does."""
+
+    def __init__(self):
+        self.pixels = np.random.default_rng(0).integers(
+            0, 256, (50000, 32, 32, 3), np.uint8)
+
+    def __len__(self):
+        return len(self.pixels)
+
+    def __getitem__(self, index):
+        from PIL import Image
+        image = Image.fromarray(self.pixels[index]).resize(
+            (227, 227), Image.BILINEAR)
+        x = torch.from_numpy(np.array(image, np.uint8, copy=True))
+        x = x.permute(2, 0, 1).contiguous().to(torch.float32).div(255)
+        mean = torch.as_tensor((0.5, 0.5, 0.5)).view(-1, 1, 1)
+        std = torch.as_tensor((0.5, 0.5, 0.5)).view(-1, 1, 1)
+        return x.sub_(mean).div_(std), index % 10
+
+
+def note(most_seconds=40, warmup=10):
+    torch.manual_seed(0)
+    images = Images()
+    loader = torch.utils.data.DataLoader(images, batch_size=32, shuffle=False)
+    net = network().cuda()
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
+    criterion = nn.CrossEntropyLoss()
+    losses = []
+    begin = None
+    for step, (x, y) in enumerate(loader):
+        if step == warmup:
+            torch.cuda.synchronize()
+            begin = time.perf_counter()
+        loss = criterion(net(x.cuda()), y.cuda())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss)
+        if step % 100 == 0:
+            loss.item()
+        if begin and time.perf_counter() - begin > most_seconds:
+            break
+    torch.cuda.synchronize()
+    counted = 32 * (len(losses) - warmup)
+    rate = counted / (time.perf_counter() - begin)
+    return {"images_per_s": rate, "images": counted,
+            "epoch_s": len(images) / rate}
+
+
+def tuned():
+    torch.backends.cudnn.benchmark = True
+    return {"bf16 batch 32": measure(32), "bf16 batch 128": measure(128)}
+
+
+result = {"tuned": tuned, "note": note}[sys.argv[1]]()
+print(json.dumps({"torch": torch.__version__, **result}))
