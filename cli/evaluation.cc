@@ -22,6 +22,7 @@ std::optional<EvalReport> EvaluateFile(
                                  : EvaluationView(options, *images);
   const Dataset& seen = view ? *view : *images;
   const Model model = LoadModelFor(seen, file, options);
+  SayNoGpu(model);
   auto evaluation =
       EvaluateUnlessStopped(*model.engine, seen,
                             {.loader_threads = LoaderThreads(options, seen),

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "alexnet/error.h"
+#include "output.h"
 #include "train/run.h"
 
 namespace alexnet::cli {
@@ -91,9 +92,14 @@ Model LoadModel(const ModelFileOptions& file, const RunOptions& options,
     model.metadata.class_names =
         ReadClassNames(file.class_names, spec.model.classes);
   }
-  model.engine = MakeEngine(spec);
+  model.engine = MakeEngine(spec, &model.no_gpu);
   LoadParameters(*model.engine, *weights, file.weights.string());
   return model;
+}
+
+void SayNoGpu(const Model& model) {
+  if (model.no_gpu.empty()) return;
+  fmt::print(stderr, "alexnet: {}\n", NoGpu(model.no_gpu));
 }
 
 Model LoadModelFor(const Dataset& dataset, const ModelFileOptions& file,

@@ -33,6 +33,7 @@ void AddClassNamesOption(CLI::App& app, ModelFileOptions& options);
 struct Model {
   std::unique_ptr<Engine> engine;  // with the parameters in it
   ModelMetadata metadata;          // class_names may be empty
+  std::string no_gpu;              // why `--device auto` did not take one
   // The class's name, or its number.
   std::string ClassName(int32_t label) const;
 };
@@ -42,6 +43,9 @@ struct Model {
 Model LoadModel(const ModelFileOptions& file, const RunOptions& options,
                 std::optional<Shape3> source, int64_t batch_size,
                 int64_t classes = 0);
+
+// Tells on standard error why no GPU is used, if one could have been.
+void SayNoGpu(const Model& model);
 
 // For the images of a data set. UsageError if the model knows other classes.
 Model LoadModelFor(const Dataset& dataset, const ModelFileOptions& file,

@@ -31,6 +31,10 @@ void Warn(std::string_view message) {
   std::fwrite(line.data(), 1, line.size(), stderr);
 }
 
+std::string NoGpu(std::string_view reason) {
+  return fmt::format("no GPU is used: {}", reason);
+}
+
 void FinishOutput() {
   const bool flushed = std::fflush(stdout) == 0;
   if ((flushed && std::ferror(stdout) == 0) || ReaderHasGone()) return;

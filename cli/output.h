@@ -23,6 +23,9 @@ void Print(fmt::format_string<Args...> format, Args&&... args) {
 // "alexnet: warning: …" to standard error.
 void Warn(std::string_view message);
 
+// "no GPU is used: …"
+std::string NoGpu(std::string_view reason);
+
 // Throws Error if something written to standard output was lost, except to a
 // reader that had seen enough.
 void FinishOutput();

@@ -71,6 +71,7 @@ Json RankingJson(const Model& model, const std::string& file,
 // A picture that cannot be read does not keep the others from their turn.
 int PredictAll(const Options& options) {
   const Model model = LoadModel(options.model, options.run, {}, 1);
+  SayNoGpu(model);
   Json results = Json::array();
   bool all_read = true;
   for (const auto& path : options.images) {

@@ -6,7 +6,6 @@
 #include <CLI/CLI.hpp>
 
 #include "alexnet/error.h"
-#include "engine/factories.h"
 #include "extras/download.h"
 #include "extras/plot.h"
 #include "loss_tables.h"
@@ -19,12 +18,6 @@ namespace {
 std::filesystem::path DataFolder(const RunOptions& options) {
   return options.data.empty() ? std::filesystem::path(kDefaultData)
                               : std::filesystem::path(options.data);
-}
-
-// Why `--device auto` did not take a GPU.
-std::string NoGpu(const RunOptions& options) {
-  if (options.device != "auto" || HasCudaEngine()) return "";
-  return fmt::format("\nno GPU is used: {}", CudaProblem());
 }
 
 std::string Describe(const Engine& engine) {
@@ -86,8 +79,13 @@ RunResult TrainWithProgress(const RunOptions& options,
   callbacks.on_epoch = [&](const EpochReport& r) { progress.OnEpoch(r); };
   callbacks.on_message = [&](const std::string& t) { progress.Message(t); };
   callbacks.on_warning = [&](const std::string& t) { progress.Warning(t); };
+  std::string no_gpu;
+  callbacks.make_engine = [&](const EngineSpec& spec) {
+    return MakeEngine(spec, &no_gpu);
+  };
   callbacks.on_engine = [&](const Engine& engine) {
-    progress.Message(Describe(engine) + NoGpu(options));
+    progress.Message(Describe(engine));
+    if (!no_gpu.empty()) progress.Message(NoGpu(no_gpu));
   };
   callbacks.stop = signals.token();
   RunResult result = RunTraining(options, callbacks);

@@ -20,7 +20,8 @@ namespace alexnet {
 // are float32 in all of them. An engine refuses what it lacks.
 enum class Precision { kFloat32, kTf32, kBfloat16 };
 
-// kAuto is resolved when the engine is made; an engine's spec() never has it.
+// kAuto is a GPU or else the CPU, decided when the engine is made: an engine's
+// spec() never has it.
 enum class Device { kAuto, kCpu, kReference, kCuda };
 
 // kFast may use transformed convolutions (Winograd), whose outputs are off by
@@ -247,8 +248,11 @@ class Engine {
 };
 
 // Parameters are zero until written. Throws UsageError for a spec that makes
-// no sense, Error where the device cannot be had (and says why).
-std::unique_ptr<Engine> MakeEngine(const EngineSpec& spec);
+// no sense, Error where the device cannot be had (and says why). Device::kAuto
+// takes the GPU if it can do what is asked for; if not, `no_gpu` tells why in a
+// line.
+std::unique_ptr<Engine> MakeEngine(const EngineSpec& spec,
+                                   std::string* no_gpu = nullptr);
 
 // Writes InitialParameters(model, seed) into the engine.
 void Initialize(Engine& engine, uint64_t seed);

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "alexnet/engine.h"
@@ -27,12 +28,23 @@ struct CudaLibrary {
 };
 using CudaLibraryFunction = const CudaLibrary*();
 
-// Of whoever includes this: the version, and the layout of what crosses.
+// The sizes of types, each after a space.
+template <class... T>
+std::string Sizes() {
+  return Concat(Concat(" ", sizeof(T))...);
+}
+
+// Of whoever includes this: the version, and the layout of all that crosses.
 inline std::string CudaLibraryAbi(const char* version) {
   return Concat("alexnet ", version, ", C++ ABI ", __GXX_ABI_VERSION, ".",
-                _GLIBCXX_USE_CXX11_ABI, ", layout ", sizeof(EngineSpec), " ",
-                sizeof(Batch), " ", sizeof(StepResult), " ",
-                sizeof(StepParams));
+                _GLIBCXX_USE_CXX11_ABI, ", ", std::variant_size_v<LayerOp>,
+                " kinds of layers, layout",
+                Sizes<Conv2dSpec, LocalResponseNormSpec, MapResponseNormSpec,
+                      MaxPool2dSpec, DropoutSpec, LinearSpec, LayerOp, InitSpec,
+                      RateSpec, LayerSpec, ModelSpec>(),
+                Sizes<InputTransform, OptimizerSpec, EngineSpec, ImageView,
+                      Batch, StepParams, StepTimes, NonFinite, StepResult,
+                      LayerTimes, MemoryUse, CudaLibrary>());
 }
 
 // A library that was opened and is ours, or why there is none.

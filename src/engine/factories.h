@@ -22,4 +22,13 @@ bool HasCudaEngine();
 std::string CudaProblem();
 std::unique_ptr<Engine> MakeCudaEngine(const EngineSpec& spec);
 
+// MakeEngine, with another's GPU: for tests where there is none.
+struct CudaBackend {
+  std::string (*problem)() = CudaProblem;
+  std::unique_ptr<Engine> (*make)(const EngineSpec&) = MakeCudaEngine;
+};
+std::unique_ptr<Engine> MakeEngineWith(const CudaBackend& cuda,
+                                       const EngineSpec& spec,
+                                       std::string* no_gpu);
+
 }  // namespace alexnet

@@ -9,12 +9,6 @@
 namespace alexnet {
 namespace {
 
-Device Resolve(Device device) {
-  if (device != Device::kAuto) return device;
-  if (HasCudaEngine()) return Device::kCuda;
-  return HasCpuEngine() ? Device::kCpu : Device::kReference;
-}
-
 // A plan made on another device means nothing here: the kernels are chosen
 // anew, so that a checkpoint can move between devices.
 bool PlanIsOf(Device device, std::string_view plan) {
@@ -25,42 +19,57 @@ bool PlanIsOf(Device device, std::string_view plan) {
 }
 
 // On the CPU bfloat16 is for machines that compute with it.
-void CheckPrecision(const EngineSpec& spec) {
-  if (spec.device == Device::kCuda || spec.precision == Precision::kFloat32) {
-    return;
-  }
-  if (spec.device == Device::kCpu && spec.precision == Precision::kBfloat16) {
+void CheckPrecision(Device device, Precision precision,
+                    const std::string& note = "") {
+  if (device == Device::kCuda || precision == Precision::kFloat32) return;
+  if (device == Device::kCpu && precision == Precision::kBfloat16) {
     const Isa isa = SelectedIsa();
     if (isa >= Isa::kAvx512Bf16) return;
     throw UsageError(Concat("bf16 needs a CPU with ", Name(Isa::kAvx512Bf16),
                             " instructions, this process has ", Name(isa),
-                            "; use fp32"));
+                            "; use fp32", note));
   }
-  throw UsageError(Concat("the ", Name(spec.device), " engine has no ",
-                          Name(spec.precision), "; use fp32"));
+  throw UsageError(Concat("the ", Name(device), " engine has no ",
+                          Name(precision), "; use fp32", note));
+}
+
+std::unique_ptr<Engine> MakeOn(Device device, const CudaBackend& cuda,
+                               const EngineSpec& spec) {
+  CheckPrecision(device, spec.precision);
+  EngineSpec resolved = spec;
+  resolved.device = device;
+  if (resolved.threads == 0) resolved.threads = UsableCores();
+  if (!PlanIsOf(device, resolved.kernel_plan)) resolved.kernel_plan.clear();
+  if (device == Device::kCuda) return cuda.make(resolved);
+  if (device == Device::kCpu) return MakeCpuEngine(resolved);
+  return MakeReferenceEngine(resolved);
 }
 
 }  // namespace
 
-std::unique_ptr<Engine> MakeEngine(const EngineSpec& spec) {
+std::unique_ptr<Engine> MakeEngineWith(const CudaBackend& cuda,
+                                       const EngineSpec& spec,
+                                       std::string* no_gpu) {
   CheckEngineSpec(spec);
-  EngineSpec resolved = spec;
-  resolved.device = Resolve(spec.device);
-  if (resolved.threads == 0) resolved.threads = UsableCores();
-  if (!PlanIsOf(resolved.device, resolved.kernel_plan)) {
-    resolved.kernel_plan.clear();
+  if (spec.device != Device::kAuto) return MakeOn(spec.device, cuda, spec);
+  std::string why = cuda.problem();
+  if (why.empty()) {
+    try {
+      return MakeOn(Device::kCuda, cuda, spec);
+    } catch (const Error& error) {
+      why = error.what();
+    }
   }
-  CheckPrecision(resolved);
-  switch (resolved.device) {
-    case Device::kCuda:
-      return MakeCudaEngine(resolved);
-    case Device::kCpu:
-      return MakeCpuEngine(resolved);
-    case Device::kReference:
-    case Device::kAuto:
-      break;
-  }
-  return MakeReferenceEngine(resolved);
+  why = why.substr(0, why.find('\n'));
+  if (no_gpu) *no_gpu = why;
+  const Device host = HasCpuEngine() ? Device::kCpu : Device::kReference;
+  CheckPrecision(host, spec.precision, Concat(" (no GPU is used: ", why, ")"));
+  return MakeOn(host, cuda, spec);
+}
+
+std::unique_ptr<Engine> MakeEngine(const EngineSpec& spec,
+                                   std::string* no_gpu) {
+  return MakeEngineWith({}, spec, no_gpu);
 }
 
 void Initialize(Engine& engine, uint64_t seed) {

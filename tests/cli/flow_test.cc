@@ -109,6 +109,19 @@ TEST_F(Flow, PredictGoesOnAfterABadPicture) {
   EXPECT_GE(guesses.at(0).at("probability"), guesses.at(1).at("probability"));
 }
 
+TEST_F(Flow, EveryVerbThatComputesTellsWhyNoGpuIsUsed) {
+  const std::string training = Train().out;
+  const bool gpu = training.find(" on cuda, ") != std::string::npos;
+  const ::testing::Matcher<std::string> told =
+      HasSubstr(gpu ? "" : "no GPU is used: ");
+  EXPECT_THAT(training, told);
+  WriteShape(scratch_ / "a.png", 3);
+  EXPECT_THAT(Call({"predict", "a.png"}).err, told);
+  EXPECT_THAT(Call({"eval", "--threads=1", "--dataset", "shapes"}).err, told);
+  EXPECT_THAT(Call({"predict", "a.png", "--device", "cpu"}).err,
+              Not(HasSubstr("no GPU")));
+}
+
 // predict and eval must prepare an image in the same way.
 TEST_F(Flow, PredictAgreesWithEval) {
   Train();

@@ -47,6 +47,13 @@ TEST(CudaLibrary, RefusesAnotherBuildWithBothVersions) {
   EXPECT_THAT(opened.problem, HasSubstr(CudaLibraryAbi(ALEXNET_VERSION)));
 }
 
+TEST(CudaLibrary, ItsTextTellsTheLayoutOfWhatCrosses) {
+  const std::string abi = CudaLibraryAbi(ALEXNET_VERSION);
+  EXPECT_THAT(abi, HasSubstr(", 8 kinds of layers, layout "));
+  EXPECT_THAT(abi, HasSubstr(Concat(" ", sizeof(LayerSpec), " ")));
+  EXPECT_THAT(abi, HasSubstr(Concat(" ", sizeof(EngineSpec), " ")));
+}
+
 // Errors thrown inside the library arrive here as what they are.
 TEST(CudaLibrary, PassesProblemsAndErrorsOn) {
   const OpenedCudaLibrary opened = OpenCudaLibrary({ALEXNET_FAKE_LIBRARY});
@@ -86,23 +93,66 @@ TEST(CudaEngine, IsTestedWhereThereIsAGpu) {
               ::testing::Contains(Device::kCuda));
 }
 
-TEST(Precision, OthersThanFloat32NeedAGpu) {
+EngineSpec SmallSpec(Device device) {
   EngineSpec spec;
   spec.model = MakePreset("lenet5");
   spec.source = {3, 32, 32};
-  spec.device = Device::kReference;
+  spec.device = device;
+  return spec;
+}
+
+TEST(Precision, OthersThanFloat32NeedAGpu) {
+  EngineSpec spec = SmallSpec(Device::kReference);
   spec.precision = Precision::kTf32;
   EXPECT_THAT(
       [&] { MakeEngine(spec); },
       ThrowsMessage<UsageError>(HasSubstr("the reference engine has no tf32")));
 }
 
+std::string NoProblem() { return ""; }
+
+std::unique_ptr<Engine> Refuse(const EngineSpec&) {
+  throw Error("layer conv1: the CUDA engine has no such thing\nand more");
+}
+
+// As with a GPU whose engine cannot do what is asked for.
+constexpr CudaBackend kRefusing = {NoProblem, Refuse};
+
+TEST(MakeEngine, AutoTakesTheCpuWhereTheGpuRefusesAndTellsWhy) {
+  std::string why;
+  const auto engine = MakeEngineWith(kRefusing, SmallSpec(Device::kAuto), &why);
+  EXPECT_NE(engine->spec().device, Device::kCuda);
+  EXPECT_EQ(why, "layer conv1: the CUDA engine has no such thing");
+  EXPECT_NO_THROW(MakeEngineWith(kRefusing, SmallSpec(Device::kAuto), nullptr));
+}
+
+TEST(MakeEngine, CudaStopsWhereTheGpuRefuses) {
+  EXPECT_THAT(
+      [] { MakeEngineWith(kRefusing, SmallSpec(Device::kCuda), nullptr); },
+      ThrowsMessage<Error>(HasSubstr("the CUDA engine has no such thing")));
+}
+
+TEST(MakeEngine, AutoTellsWhyThereIsNoGpu) {
+  const CudaBackend none = {[] { return std::string("no driver"); }, Refuse};
+  std::string why;
+  EngineSpec spec = SmallSpec(Device::kAuto);
+  MakeEngineWith(none, spec, &why);
+  EXPECT_EQ(why, "no driver");
+  spec.precision = Precision::kBfloat16;
+  EXPECT_THAT([&] { MakeEngineWith(none, spec, nullptr); },
+              ThrowsMessage<UsageError>(
+                  HasSubstr("use fp32 (no GPU is used: no driver)")));
+}
+
+TEST(MakeEngine, SaysNothingOfAGpuThatNobodyAskedFor) {
+  std::string why;
+  MakeEngineWith(kRefusing, SmallSpec(Device::kReference), &why);
+  EXPECT_EQ(why, "");
+}
+
 // A checkpoint may come from the other kind of machine.
 TEST(MakeEngine, IgnoresThePlanOfAGpuOnTheCpu) {
-  EngineSpec spec;
-  spec.model = MakePreset("lenet5");
-  spec.source = {3, 32, 32};
-  spec.device = Device::kReference;
+  EngineSpec spec = SmallSpec(Device::kReference);
   spec.kernel_plan = "cuda slice 32\nfeatures.0 forward direct\n";
   EXPECT_NO_THROW(MakeEngine(spec));
 }
