@@ -22,8 +22,11 @@ constexpr int64_t kSide = 227;
 constexpr int64_t kBoxEpochs = 1;
 
 PictureSet FilesIn(const std::filesystem::path& folder) {
-  PictureSet set{
-      .name = "bench", .root = folder, .files = {}, .class_names = {"x"}};
+  PictureSet set{.name = "bench",
+                 .source = folder,
+                 .root = folder,
+                 .files = {},
+                 .class_names = {"x"}};
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     set.files.push_back(LookAtFile(folder, entry.path().filename().string()));
   }

@@ -99,7 +99,9 @@ int PredictAll(const Options& options) {
 
 Action AddPredict(CLI::App& app) {
   const auto options = std::make_shared<Options>();
-  app.add_option("images", options->images, "JPEG or PNG files")->required();
+  app.add_option("images", options->images,
+                 "picture files: JPEG, PNG, PPM, BMP, TIFF or WebP")
+      ->required();
   AddWeightsOption(app, options->model);
   AddClassNamesOption(app, options->model);
   app.add_option("-k,--top", options->top, "how many classes to tell")

@@ -90,7 +90,7 @@ std::vector<uint8_t> ReadPictureBytes(const std::filesystem::path& path) {
   struct stat info {};
   if (::fstat(file.value, &info) != 0) throw Error(std::strerror(errno));
   if (S_ISDIR(info.st_mode)) {
-    throw Error("expected a JPEG or PNG file, found a folder");
+    throw Error("expected a picture file, found a folder");
   }
   if (!S_ISREG(info.st_mode)) throw Error("expected a file");
   const auto size = static_cast<uintmax_t>(info.st_size);

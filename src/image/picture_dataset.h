@@ -25,7 +25,8 @@ struct PictureFile {
 
 // What was found on the disk; nothing is decoded yet.
 struct PictureSet {
-  std::string name;  // first part of the fingerprint
+  std::string name;                   // first part of the fingerprint
+  std::filesystem::path source = {};  // the folder, list or archive
   std::filesystem::path root;
   std::vector<PictureFile> files;
   std::vector<std::string> class_names;
@@ -51,6 +52,9 @@ std::unique_ptr<Dataset> PicturesAsDataset(PictureSet set,
 // .webp). Error for a class without pictures.
 PictureSet ScanPictureFolder(const std::filesystem::path& root,
                              const std::string& name);
+
+// The classes of such a folder alone, without a look at the pictures.
+std::vector<std::string> PictureClasses(const std::filesystem::path& root);
 
 // A text file of lines "path label"; paths are relative to its folder. Labels
 // are numbers from 0, named in `classes.txt` beside it if that is there, or

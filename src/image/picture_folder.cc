@@ -92,14 +92,22 @@ PictureFile LookAtFile(const fs::path& root, const std::string& path) {
   return file;
 }
 
-PictureSet ScanPictureFolder(const fs::path& root, const std::string& name) {
-  PictureSet set{.name = name, .root = root, .files = {}, .class_names = {}};
-  set.class_names = ListFolder(root).folders;
-  if (set.class_names.empty()) {
+std::vector<std::string> PictureClasses(const fs::path& root) {
+  std::vector<std::string> classes = ListFolder(root).folders;
+  if (classes.empty()) {
     throw Error(Concat(root.string(),
                        ": no folders in it; expected one for each class, with "
                        "its pictures inside"));
   }
+  return classes;
+}
+
+PictureSet ScanPictureFolder(const fs::path& root, const std::string& name) {
+  PictureSet set{.name = name,
+                 .source = root,
+                 .root = root,
+                 .files = {},
+                 .class_names = PictureClasses(root)};
   for (size_t label = 0; label < set.class_names.size(); ++label) {
     const std::string& class_name = set.class_names[label];
     const size_t before = set.files.size();

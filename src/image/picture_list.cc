@@ -120,6 +120,7 @@ PictureSet ReadPictureList(const std::filesystem::path& file,
                            const std::string& name,
                            const std::vector<std::string>& known_classes) {
   PictureSet set{.name = name,
+                 .source = file,
                  .root = file.parent_path(),
                  .files = {},
                  .class_names = known_classes};

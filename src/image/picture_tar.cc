@@ -3,8 +3,11 @@
 // uncompressed, each after a block that tells its name and size.
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstring>
 #include <map>
+#include <optional>
+#include <string_view>
 
 #include "alexnet/error.h"
 #include "image/picture_dataset.h"
@@ -16,7 +19,8 @@ namespace alexnet {
 namespace {
 
 constexpr uint64_t kBlock = 512;
-constexpr uint64_t kMaxNameBytes = 4096;
+// Of a member that tells the next one's name.
+constexpr uint64_t kMaxExtraBytes = 64 << 10;
 
 struct Member {
   std::string name;
@@ -33,7 +37,7 @@ class TarReader {
 
   // False at the end of the archive. Only plain files are told of.
   bool Next(Member& member) {
-    std::string long_name;
+    Longer longer;
     while (end_ - at_ >= kBlock) {
       const uint64_t header = at_;
       Block block;
@@ -43,25 +47,34 @@ class TarReader {
         return false;
       }
       CheckSum(block, header);
-      const uint64_t size = Octal(block, 124, 12, header);
+      const uint64_t size = longer.size.value_or(Octal(block, 124, 12, header));
       at_ += kBlock;
       if (size > end_ - at_) Damaged(header, "a member ends after the archive");
       const uint64_t data = at_;
       at_ += std::min((size + kBlock - 1) / kBlock * kBlock, end_ - at_);
       const char type = static_cast<char>(block[156]);
       if (type == 'L') {
-        long_name = ReadName(data, size, header);
+        longer.name = Text(ReadExtra(data, size, header));
+      } else if (type == 'x') {
+        ReadPax(ReadExtra(data, size, header), header, longer);
       } else if (type == '0' || type == '\0') {
-        member = {long_name.empty() ? NameOf(block) : long_name, data, size};
+        member = {longer.name.empty() ? NameOf(block) : longer.name, data,
+                  size};
         return true;
       } else {
-        long_name.clear();
+        longer = {};
       }
     }
     return false;
   }
 
  private:
+  // What a header has no room for and a member of its own before it tells.
+  struct Longer {
+    std::string name;
+    std::optional<uint64_t> size;
+  };
+
   [[noreturn]] void Damaged(uint64_t at, const char* what) const {
     throw Error(
         Concat(file_.name(), ": byte ", at, ": not a readable tar: ", what));
@@ -106,12 +119,45 @@ class TarReader {
     return prefix.empty() ? name : prefix + "/" + name;
   }
 
-  std::string ReadName(uint64_t at, uint64_t size, uint64_t header) const {
-    if (size > kMaxNameBytes) Damaged(header, "a name is too long");
-    std::vector<std::byte> bytes(size);
-    file_.ReadAt(at, bytes);
-    const char* text = reinterpret_cast<const char*>(bytes.data());
-    return {text, strnlen(text, size)};
+  static std::string Text(const std::string& text) { return text.c_str(); }
+
+  std::string ReadExtra(uint64_t at, uint64_t size, uint64_t header) const {
+    if (size > kMaxExtraBytes) Damaged(header, "a name is too long");
+    std::string bytes(size, '\0');
+    file_.ReadAt(at, std::as_writable_bytes(std::span(bytes)));
+    return bytes;
+  }
+
+  // Records of "LENGTH KEY=VALUE\n", where LENGTH is that of the whole record.
+  void ReadPax(std::string_view records, uint64_t header,
+               Longer& longer) const {
+    while (!records.empty()) {
+      size_t length = 0;
+      const char* end = records.data() + records.size();
+      const auto [space, error] = std::from_chars(records.data(), end, length);
+      const auto digits = static_cast<size_t>(space - records.data());
+      if (error != std::errc() || length > records.size() ||
+          length < digits + 2 || *space != ' ' || records[length - 1] != '\n') {
+        Damaged(header, "a PAX record of a wrong length");
+      }
+      const std::string_view record =
+          records.substr(digits + 1, length - digits - 2);
+      if (record.starts_with("path=")) longer.name = record.substr(5);
+      if (record.starts_with("size=")) {
+        longer.size = Decimal(record.substr(5), header);
+      }
+      records.remove_prefix(length);
+    }
+  }
+
+  uint64_t Decimal(std::string_view text, uint64_t header) const {
+    uint64_t value = 0;
+    const char* end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, value);
+    if (error != std::errc() || stop != end) {
+      Damaged(header, "expected a number");
+    }
+    return value;
   }
 
   const InputFile& file_;
@@ -151,8 +197,11 @@ PictureSet ScanTarOfTars(const std::filesystem::path& path,
   if (classes.empty()) {
     throw Error(file.name() + ": holds no .tar of a class");
   }
-  PictureSet set{
-      .name = name, .root = path.parent_path(), .files = {}, .class_names = {}};
+  PictureSet set{.name = name,
+                 .source = path,
+                 .root = path.parent_path(),
+                 .files = {},
+                 .class_names = {}};
   const PictureFile archive = LookAtFile(set.root, path.filename().string());
   for (const auto& [class_name, place] : classes) {
     const auto label = static_cast<int32_t>(set.class_names.size());
@@ -177,6 +226,7 @@ PictureSet ScanTarWithList(const std::filesystem::path& path,
                            const std::vector<std::string>& classes) {
   const InputFile file(path);
   PictureSet set{.name = name,
+                 .source = path,
                  .root = path.parent_path(),
                  .files = {},
                  .class_names = classes};

@@ -14,14 +14,15 @@ using testing::ExpectError;
 using testing::TempDir;
 
 // A tar member, as GNU tar writes it.
-std::string Member(const std::string& name, const std::string& data) {
+std::string Member(const std::string& name, const std::string& data,
+                   char type = '0') {
   std::string block(512, '\0');
   block.replace(0, name.size(), name);
   block.replace(100, 7, "0000644");
   char size[12];
   std::snprintf(size, sizeof size, "%011zo", data.size());
   block.replace(124, 11, size);
-  block[156] = '0';
+  block[156] = type;
   block.replace(257, 5, "ustar");
   block.replace(148, 8, "        ");
   unsigned sum = 0;
@@ -83,6 +84,36 @@ TEST(PictureTar, TakesLabelsFromAList) {
                         {"n01"});
       },
       {"line 1", "'3.ppm' is not in", "val.tar"});
+}
+
+// As Python's tarfile writes names that a header has no room for.
+std::string Pax(const std::string& records) {
+  return Member("PaxHeaders/x", records, 'x');
+}
+
+TEST(PictureTar, KnowsLongNamesOfBothKinds) {
+  const TempDir dir;
+  const std::string name = std::string(120, 'a') + ".ppm";
+  const std::string record = " path=val/" + name + "\n";
+  const std::string pax = std::to_string(record.size() + 3) + record;
+  const auto value_of = [&](const std::string& extra) {
+    dir.Write("val.tar", Tar(extra + Member("short", Pixel('b'))));
+    dir.Write("val.txt", name + " 0\n");
+    const auto images =
+        PicturesAsDataset(ScanTarWithList(dir.path() / "val.tar",
+                                          dir.path() / "val.txt", "set", {"x"}),
+                          {.size = {1, 1}});
+    std::vector<uint8_t> pixels(3);
+    images->Read(0, pixels);
+    return pixels[0];
+  };
+  EXPECT_EQ(value_of(Pax("20 atime=1700000000\n" + pax)), 'b');
+  EXPECT_EQ(value_of(Member("././@LongLink", "val/" + name, 'L')), 'b');
+  ExpectError([&] { value_of(Pax("9 path=x\n")); }, {"is not in"});
+  for (const char* bad : {"99 path=x\n", "0 path=x\n", "path=x\n", "9 path=xy",
+                          "9", "9 ", "9 size=x\n", "11 size=9999\n"}) {
+    EXPECT_THROW(value_of(Pax(bad)), Error) << bad;
+  }
 }
 
 TEST(PictureTar, DamageIsAnError) {
