@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "data/image_cache.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstring>
 
 #include "alexnet/error.h"
@@ -83,28 +80,16 @@ class CachedDataset : public Dataset {
  public:
   CachedDataset(std::unique_ptr<Dataset> dataset,
                 const std::filesystem::path& path)
-      : source_(std::move(dataset)), file_(path) {
-    const auto bytes = static_cast<size_t>(file_.size());
-    mapped_ = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file_.descriptor(),
-                     /*offset=*/0);
-    if (mapped_ == MAP_FAILED) {
-      throw Error(
-          Concat(file_.name(), ": cannot be mapped: ", std::strerror(errno)));
-    }
-  }
-  CachedDataset(const CachedDataset&) = delete;
-  CachedDataset& operator=(const CachedDataset&) = delete;
-  ~CachedDataset() override {
-    if (mapped_ != MAP_FAILED) ::munmap(mapped_, file_.size());
-  }
+      : source_(std::move(dataset)),
+        file_(path),
+        checksums_(static_cast<size_t>(source_->size())) {}
 
-  // True if the file is whole and of these images.
-  bool Fits() const {
+  // Reads the table. True if the file is whole and of these images.
+  bool Fits() {
     const Header expected = HeaderFor(*source_);
-    const auto all = Mapped();
-    if (all.size() < sizeof(Header)) return false;
     Header found;
-    std::memcpy(&found, all.data(), sizeof found);
+    if (file_.size() < sizeof found) return false;
+    file_.ReadAt(0, std::as_writable_bytes(std::span(&found, 1)));
     const auto count = static_cast<uint64_t>(expected.count);
     const auto bytes = static_cast<uint64_t>(image_shape().elements());
     const bool same =
@@ -112,9 +97,11 @@ class CachedDataset : public Dataset {
         found.count == expected.count && found.channels == expected.channels &&
         found.height == expected.height && found.width == expected.width &&
         found.key == expected.key &&
-        all.size() == sizeof(Header) + count * (8 + bytes);
-    return same && found.checksum ==
-                       HashBytes(all.subspan(sizeof(Header), 8 * count), 0);
+        file_.size() == sizeof found + count * (8 + bytes);
+    if (!same) return false;
+    file_.ReadAt(sizeof found, std::as_writable_bytes(std::span(checksums_)));
+    return found.checksum ==
+           HashBytes(std::as_bytes(std::span(checksums_)), /*seed=*/0);
   }
 
   std::unique_ptr<Dataset> TakeSource() { return std::move(source_); }
@@ -141,29 +128,19 @@ class CachedDataset : public Dataset {
   void Read(int64_t index, std::span<uint8_t> pixels) const override {
     ALEXNET_CHECK(index >= 0 && index < size());
     const auto i = static_cast<size_t>(index);
-    const auto all = Mapped();
-    uint64_t checksum = 0;
-    std::memcpy(&checksum, all.data() + sizeof(Header) + 8 * i,
-                sizeof checksum);
-    const size_t first = sizeof(Header) + 8 * static_cast<size_t>(size());
-    const auto image = all.subspan(first + i * pixels.size(), pixels.size());
-    if (HashBytes(image, /*seed=*/0) != checksum) {
+    const size_t first = sizeof(Header) + 8 * checksums_.size();
+    file_.ReadAt(first + i * pixels.size(), std::as_writable_bytes(pixels));
+    if (HashBytes(std::as_bytes(pixels), /*seed=*/0) != checksums_[i]) {
       throw Error(Concat(file_.name(), ": image ", index,
                          " is damaged; remove the file, and it will be made "
                          "anew"));
     }
-    std::memcpy(pixels.data(), image.data(), image.size());
   }
 
  private:
-  std::span<const std::byte> Mapped() const {
-    return {static_cast<const std::byte*>(mapped_),
-            static_cast<size_t>(file_.size())};
-  }
-
   std::unique_ptr<Dataset> source_;
   InputFile file_;
-  void* mapped_ = MAP_FAILED;
+  std::vector<uint64_t> checksums_;
 };
 
 bool IsUsable(const std::filesystem::path& file) {
@@ -185,7 +162,9 @@ std::unique_ptr<Dataset> Cached(
   if (say)
     say(Concat("decoding ", dataset->size(), " images to ", file.string()));
   Build(*dataset, file, threads);
-  return std::make_unique<CachedDataset>(std::move(dataset), file);
+  auto cached = std::make_unique<CachedDataset>(std::move(dataset), file);
+  if (cached->Fits()) return cached;
+  throw Error(Concat(file.string(), ": is not as it was just written"));
 }
 
 }  // namespace alexnet

@@ -180,5 +180,11 @@ TEST_F(CacheTest, DamageIsFound) {
   EXPECT_TRUE(built_);
 }
 
+TEST_F(CacheTest, AFileThatShrinksInUseIsAnError) {
+  const auto images = Open();
+  std::filesystem::resize_file(file_, 0);
+  ExpectError([&] { LastByteOf(*images, 3); }, {file_.string(), "shrank"});
+}
+
 }  // namespace
 }  // namespace alexnet
