@@ -48,6 +48,7 @@ void CheckCifarClassNames(const std::string& file,
 
 // Where the python layout keeps labels and names; CIFAR-100 has its own.
 struct CifarPickleKeys {
+  std::string_view data_set = "CIFAR-10";
   std::string_view labels = "labels";
   std::string_view names = "label_names";
   int64_t classes = kCifarClasses;

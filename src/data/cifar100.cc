@@ -17,8 +17,10 @@ namespace fs = std::filesystem;
 constexpr int64_t kClasses = 100;
 constexpr int64_t kRecord = 2 + kCifarPixels;  // coarse, fine, pixels
 constexpr int64_t kMaxFileBytes = kCifarMaxImagesPerFile * (kRecord + 128);
-constexpr CifarPickleKeys kKeys = {
-    .labels = "fine_labels", .names = "fine_label_names", .classes = kClasses};
+constexpr CifarPickleKeys kKeys = {.data_set = "CIFAR-100",
+                                   .labels = "fine_labels",
+                                   .names = "fine_label_names",
+                                   .classes = kClasses};
 
 // A layout, unpacked or as an archive with the same folder inside.
 struct Layout {

@@ -23,11 +23,13 @@ constexpr std::string_view kGlobals[] = {kReconstruct, kReconstruct2,
 
 constexpr uint64_t kMaxNamesBytes = 64 << 10;
 
-Pickle Unpickle(const std::string& file, std::span<const std::byte> bytes) {
-  Pickle pickle(bytes, {.file_name = file,
-                        .globals = kGlobals,
-                        .refusal_hint = "; CIFAR-10's files hold nothing but "
-                                        "lists, text and NumPy arrays"});
+Pickle Unpickle(const std::string& file, std::span<const std::byte> bytes,
+                const CifarPickleKeys& keys) {
+  const std::string hint =
+      Concat("; ", keys.data_set,
+             "'s files hold nothing but lists, text and NumPy arrays");
+  Pickle pickle(bytes,
+                {.file_name = file, .globals = kGlobals, .refusal_hint = hint});
   if (!pickle.root().Is(Kind::kDict)) {
     throw Error(Concat(file, ": holds a ", Name(pickle.root().kind),
                        ", expected a dict"));
@@ -119,7 +121,7 @@ std::vector<std::byte> ReadWhole(const std::filesystem::path& path,
 void AppendCifarPickle(const std::string& file,
                        std::span<const std::byte> pickle, ImageBlock& block,
                        const CifarPickleKeys& keys) {
-  const Pickle tree = Unpickle(file, pickle);
+  const Pickle tree = Unpickle(file, pickle, keys);
   const PickleValue& labels = List(file, tree.root(), keys.labels);
   const auto images = std::ssize(labels.items);
   if (images < 1 || images > kCifarMaxImagesPerFile) {
@@ -145,7 +147,7 @@ void AppendCifarPickle(const std::string& file,
 std::vector<std::string> ParseCifarPickledNames(
     const std::string& file, std::span<const std::byte> pickle,
     const CifarPickleKeys& keys) {
-  const Pickle tree = Unpickle(file, pickle);
+  const Pickle tree = Unpickle(file, pickle, keys);
   std::vector<std::string> names;
   for (const PickleValue* name : List(file, tree.root(), keys.names).items) {
     if (!name->Is(Kind::kString)) {

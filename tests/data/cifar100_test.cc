@@ -95,6 +95,11 @@ TEST(Cifar100, ReadsPickles) {
                                           "](K\x63K\x07" + "e" + text("data") +
                                           array + "u.");
   ExpectTwoImages(*LoadCifar100(dir.path(), Split::kTrain));
+  dir.Write("cifar-100-python/meta",
+            "\x80\x02"
+            "cos\nsystem\n.");
+  ExpectError([&] { LoadCifar100(dir.path(), Split::kTrain); },
+              {"os.system", "CIFAR-100's files"});
 }
 
 TEST(Cifar100, DamageIsNamed) {
