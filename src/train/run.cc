@@ -24,9 +24,12 @@ RunOptions WithRecipe(RunOptions options) {
   ApplyRecipe(options.recipe, options);
   CheckOptions(options);
   // A resumed run may be started from another folder.
-  if (options.dataset != "shapes") {
-    const std::string data = options.data.empty() ? kDefaultData : options.data;
-    options.data = std::filesystem::absolute(data).string();
+  if (options.dataset != "shapes" && options.data.empty()) {
+    options.data = kDefaultData;
+  }
+  for (std::string* path : {&options.data, &options.cache, &options.pretrained,
+                            &options.kernel_plan}) {
+    if (!path->empty()) *path = std::filesystem::absolute(*path).string();
   }
   return options;
 }

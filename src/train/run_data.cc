@@ -57,6 +57,11 @@ std::unique_ptr<Dataset> LoadCifar(const RunOptions& options, Split split) {
   return LoadCifar10(folder, split);
 }
 
+std::unique_ptr<Dataset> LoadDigits(const RunOptions& options, Split split) {
+  const int64_t channels = MakePreset(options.arch).input.channels;
+  return LoadMnist(DataFolder(options), options.dataset, split, channels);
+}
+
 std::unique_ptr<Dataset> LoadShapes(const RunOptions& options, Split split) {
   const int64_t count =
       split == Split::kTrain ? options.shapes_count : kShapesTestImages;
@@ -86,9 +91,7 @@ std::optional<PictureSet> FindFolder(const fs::path& root, Part part) {
     if (!fs::is_directory(folder)) return std::nullopt;
     PictureSet set = ScanPictureFolder(folder, Concat("folder-", Name(part)));
     if (part != Part::kTrain) {
-      CheckSameClasses(
-          ScanPictureFolder(root / "train", "folder-train").class_names, set,
-          part);
+      CheckSameClasses(PictureClasses(root / "train"), set, part);
     }
     return set;
   }
@@ -138,6 +141,42 @@ std::optional<PictureSet> FindImageNet(const fs::path& root, Part part) {
                          classes);
 }
 
+// Every data set, once: it is either loaded as a whole or a set of pictures
+// that are looked for.
+struct DataSource {
+  std::string_view name;
+  std::unique_ptr<Dataset> (*load)(const RunOptions&, Split) = nullptr;
+  std::optional<PictureSet> (*find)(const fs::path&, Part) = nullptr;
+};
+
+constexpr DataSource kSources[] = {
+    {.name = "cifar10", .load = LoadCifar},
+    {.name = "cifar100", .load = LoadCifar},
+    {.name = "mnist", .load = LoadDigits},
+    {.name = "fashion-mnist", .load = LoadDigits},
+    {.name = "shapes", .load = LoadShapes},
+    {.name = "folder", .find = FindFolder},
+    {.name = "list", .find = FindList},
+    {.name = "imagenet", .find = FindImageNet},
+};
+
+const DataSource& SourceOf(const RunOptions& options) {
+  const auto* found =
+      std::ranges::find(kSources, options.dataset, &DataSource::name);
+  if (found != std::end(kSources)) return *found;
+  throw UsageError(
+      Concat("dataset: got ", options.dataset, ", expected ", DataSetNames()));
+}
+
+std::string JoinedNames() {
+  std::string names;
+  for (const DataSource& source : kSources) {
+    const bool last = &source == &kSources[std::size(kSources) - 1];
+    names += Concat(names.empty() ? "" : last ? " or " : ", ", source.name);
+  }
+  return names;
+}
+
 std::optional<PictureSet> FindPictures(const RunOptions& options, Part part) {
   const fs::path path = DataFolder(options);
   std::error_code error;
@@ -146,9 +185,7 @@ std::optional<PictureSet> FindPictures(const RunOptions& options, Part part) {
                        ": there is no such folder; --data "
                        "names the folder of the images"));
   }
-  if (options.dataset == "list") return FindList(path, part);
-  return options.dataset == "imagenet" ? FindImageNet(path, part)
-                                       : FindFolder(path, part);
+  return SourceOf(options).find(path, part);
 }
 
 PictureOptions DecodingOf(const RunOptions& options) {
@@ -166,42 +203,40 @@ PictureOptions DecodingOf(const RunOptions& options) {
 std::unique_ptr<Dataset> OpenPictures(PictureSet set, const RunOptions& options,
                                       const Say& say) {
   const std::string name = set.name;
-  const std::string root = fs::absolute(set.root).lexically_normal().string();
+  const std::string source =
+      fs::absolute(set.source).lexically_normal().string();
   auto images = PicturesAsDataset(std::move(set), DecodingOf(options));
   if (options.damaged == "skip") {
     images = SoundImages(std::move(images), UsableCores(), say);
   }
   if (!options.cache.empty()) {
     const Shape3 shape = images->image_shape();
-    const std::string file = Concat(
-        name, "-", shape.height, "x", shape.width, "-", options.eval_crop, "-",
-        Hex(HashBytes(std::as_bytes(std::span(root)), 0)), ".images");
+    const std::string file =
+        Concat(name, "-", shape.height, "x", shape.width, "-",
+               options.eval_crop, "-", options.damaged, "-",
+               Hex(HashBytes(std::as_bytes(std::span(source)), 0)), ".images");
     images = Cached(std::move(images), fs::path(options.cache) / file,
                     UsableCores(), say);
   }
   return images;
 }
 
-bool IsPictures(const std::string& dataset) {
-  return dataset == "folder" || dataset == "list" || dataset == "imagenet";
+}  // namespace
+
+std::string_view DataSetNames() {
+  static const std::string names = JoinedNames();
+  return names;
 }
 
-}  // namespace
+bool IsDataSet(std::string_view name) {
+  return std::ranges::find(kSources, name, &DataSource::name) !=
+         std::end(kSources);
+}
 
 std::unique_ptr<Dataset> LoadDataset(const RunOptions& options, Split split,
                                      const Say& say) {
-  if (options.dataset == "shapes") return LoadShapes(options, split);
-  if (options.dataset == "cifar10" || options.dataset == "cifar100") {
-    return LoadCifar(options, split);
-  }
-  if (options.dataset == "mnist" || options.dataset == "fashion-mnist") {
-    const int64_t channels = MakePreset(options.arch).input.channels;
-    return LoadMnist(DataFolder(options), options.dataset, split, channels);
-  }
-  if (!IsPictures(options.dataset)) {
-    throw UsageError(Concat("dataset: got ", options.dataset,
-                            ", expected one that --help names"));
-  }
+  const DataSource& source = SourceOf(options);
+  if (source.load != nullptr) return source.load(options, split);
   const Part part = split == Split::kTrain ? Part::kTrain : Part::kTest;
   auto set = FindPictures(options, part);
   if (!set) {
@@ -219,7 +254,7 @@ std::unique_ptr<Dataset> LoadDataset(const RunOptions& options, Split split,
 
 std::unique_ptr<Dataset> LoadValidation(const RunOptions& options,
                                         const Say& say) {
-  if (!IsPictures(options.dataset)) return nullptr;
+  if (SourceOf(options).find == nullptr) return nullptr;
   auto set = FindPictures(options, Part::kValidation);
   return set ? OpenPictures(*std::move(set), options, say) : nullptr;
 }

@@ -47,13 +47,7 @@ void Fraction(std::string_view name, double value) {
 }
 
 void CheckDataOptions(const RunOptions& o) {
-  constexpr std::string_view kKnown[] = {"cifar10",       "cifar100", "mnist",
-                                         "fashion-mnist", "shapes",   "folder",
-                                         "list",          "imagenet"};
-  Require(std::ranges::find(kKnown, o.dataset) != std::end(kKnown), "dataset",
-          o.dataset,
-          "cifar10, cifar100, mnist, fashion-mnist, shapes, folder, list or "
-          "imagenet");
+  Require(IsDataSet(o.dataset), "dataset", o.dataset, DataSetNames());
   constexpr int64_t kLargest = 16'384;
   Require(o.image_size >= 0 && o.image_size <= kLargest, "image-size",
           OptionText(o.image_size), "0 to 16384");

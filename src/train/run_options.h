@@ -97,6 +97,10 @@ struct OptionInfo {
   OnResume on_resume = OnResume::kRefused;
 };
 
+// What --dataset takes, as a sentence has it: "cifar10, … or imagenet".
+std::string_view DataSetNames();
+bool IsDataSet(std::string_view name);
+
 // Calls visit(value, info) for each option, value being a reference to its
 // member (const if `options` is): std::string, int64_t, uint64_t, double,
 // bool or std::array<float, 3>.
@@ -117,9 +121,7 @@ void ForEachOption(Options&& options, Visitor&& visit) {
       "begin with the weights of this file; a last layer of another size is "
       "replaced");
   add(o.freeze, "freeze", "layers that are not trained: features, fc6, …");
-  add(o.dataset, "dataset",
-      "cifar10, cifar100, mnist, fashion-mnist, shapes, folder, list or "
-      "imagenet");
+  add(o.dataset, "dataset", DataSetNames());
   add(o.data, "data",
       "folder that holds the images, such as cifar-10-batches-bin/ (default: "
       "dataset)",

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "alexnet/error.h"
@@ -279,6 +280,36 @@ TEST(Run, AFinishedRunCanBeTrainedFurther) {
   RunTraining(Resumed(folder.path()), WithFakeEngine());
   EXPECT_EQ(ReadAll(folder.path() / kWeightsFile),
             ReadAll(whole.path() / kWeightsFile));
+}
+
+// They are stored, and a run may be resumed from elsewhere.
+TEST(Run, PathsAreStoredAsAbsoluteOnes) {
+  const TempFolder folder;
+  RunOptions options = SmallRun(folder.path() / "run");
+  options.cache = "cache";
+  const RunResult result = RunTraining(options, WithFakeEngine());
+  EXPECT_EQ(result.options.cache, std::filesystem::absolute("cache"));
+}
+
+TEST(Run, EveryListOfAFolderHasACacheOfItsOwn) {
+  const TempFolder folder;
+  std::ofstream(folder.path() / "1.ppm") << "P6 1 1 255\nabc";
+  std::ofstream(folder.path() / "2.ppm") << "P6 1 1 255\nxyz";
+  std::ofstream(folder.path() / "a.txt") << "1.ppm 0\n";
+  std::ofstream(folder.path() / "b.txt") << "2.ppm 0\n";
+  RunOptions options;
+  options.arch = "lenet5";
+  options.dataset = "list";
+  options.cache = (folder.path() / "cache").string();
+  for (const bool first : {true, false}) {
+    for (const char* list : {"a.txt", "b.txt"}) {
+      options.data = (folder.path() / list).string();
+      std::string messages;
+      LoadDataset(options, Split::kTrain,
+                  [&](const std::string& text) { messages += text; });
+      EXPECT_EQ(messages.empty(), !first) << list << ": " << messages;
+    }
+  }
 }
 
 class FakeWeights : public WeightFile {
