@@ -58,12 +58,17 @@ TEST(Recipes, OfThePaperAndOfCaffeHaveTheirNumbers) {
   EXPECT_EQ(paper.lr, 0.01);
   EXPECT_EQ(paper.weight_decay, 5e-4);
   EXPECT_EQ(paper.lr_milestones, "23,51,78");
+  EXPECT_EQ(paper.image_size, 256);
+  EXPECT_EQ(paper.eval_crop, 256);
+  EXPECT_EQ(paper.augment, "patch:224,flip,pca:0.1");
   RunOptions caffe;
   ApplyRecipe("caffe", caffe);
   EXPECT_EQ(caffe.arch, "caffe-alexnet");
   EXPECT_EQ(caffe.batch_size, 256);
   EXPECT_EQ(caffe.schedule, "step");
   EXPECT_EQ(caffe.lr_step, 20);
+  EXPECT_EQ(caffe.image_size, 256);
+  EXPECT_EQ(caffe.augment, "patch:227,flip");
 }
 
 TEST(Recipes, AreReadLineByLine) {
