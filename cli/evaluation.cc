@@ -10,13 +10,16 @@
 namespace alexnet::cli {
 
 std::optional<EvalReport> EvaluateFile(
-    const ModelFileOptions& file, const RunOptions& options,
+    const ModelFileOptions& file, const RunOptions& given,
     const std::stop_token& stop,
     const std::function<void(std::span<const float>)>& on_logits,
     int64_t ten_crop) {
   const auto say = [](const std::string& text) {
     fmt::print(stderr, "alexnet: {}\n", text);
   };
+  RunOptions options = given;
+  const auto weights = OpenWeights(file.weights);
+  if (weights->metadata()) TakeFromFile(*weights->metadata(), options);
   const auto images = LoadDataset(options, Split::kTest, say);
   const auto view = ten_crop > 0 ? TenCrops(*images, ten_crop)
                                  : EvaluationView(options, *images);

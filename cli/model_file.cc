@@ -47,6 +47,12 @@ std::optional<InputTransform> GivenTransform(const RunOptions& options,
   return transform;
 }
 
+// What the engine is given of a picture.
+Shape3 SeenOf(const PictureTransform& pictures, const Shape3& input) {
+  const int64_t side = pictures.patch > 0 ? pictures.patch : pictures.size;
+  return side > 0 ? Shape3{input.channels, side, side} : input;
+}
+
 }  // namespace
 
 void AddWeightsOption(CLI::App& app, ModelFileOptions& options) {
@@ -81,10 +87,10 @@ Model LoadModel(const ModelFileOptions& file, const RunOptions& options,
   inference.algorithms = options.algorithms;
   inference.threads = options.threads;
   EngineSpec spec = InferenceSpec(*weights, file.weights.string(), inference);
-  spec.source = source.value_or(spec.model.input);
-
   Model model;
   if (weights->metadata()) model.metadata = *weights->metadata();
+  spec.source =
+      source.value_or(SeenOf(model.metadata.pictures, spec.model.input));
   model.metadata.arch = spec.model.arch;
   model.metadata.input = spec.model.input;
   model.metadata.transform = spec.input;

@@ -38,8 +38,8 @@ struct Model {
   std::string ClassName(int32_t label) const;
 };
 
-// For images of the shape `source`, or of the network's own input if there is
-// none. `classes` stands in where the file has no names.
+// For images of the shape `source`, or those that the file's pictures become if
+// there is none. `classes` stands in where the file has no names.
 Model LoadModel(const ModelFileOptions& file, const RunOptions& options,
                 std::optional<Shape3> source, int64_t batch_size,
                 int64_t classes = 0);

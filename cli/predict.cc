@@ -7,12 +7,14 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <string>
 #include <vector>
 
 #include "alexnet/error.h"
 #include "alexnet/train.h"
 #include "command_line.h"
-#include "extras/image_dataset.h"
+#include "data/augmented.h"
+#include "image/picture_dataset.h"
 #include "model_file.h"
 #include "output.h"
 #include "verbs.h"
@@ -30,18 +32,39 @@ struct Options {
   bool json = false;
 };
 
+// The picture as images of its kind were in training.
+std::vector<uint8_t> Prepared(const Model& model,
+                              const std::filesystem::path& path) {
+  const PictureTransform& how = model.metadata.pictures;
+  const Shape3 input = model.metadata.input;
+  PictureOptions decoding{.size = {input.height, input.width},
+                          .shorter_edge = how.shorter_edge};
+  if (how.size > 0) decoding.size = {how.size, how.size};
+  PictureSet set{.name = "picture",
+                 .source = path,
+                 .root = {},
+                 .files = {{.path = path.string()}},
+                 .class_names = {}};
+  const auto picture = PicturesAsDataset(std::move(set), decoding);
+  AugmentOptions cut;
+  if (how.patch > 0) {
+    cut.spec = ParseAugment("patch:" + std::to_string(how.patch));
+  }
+  const auto image = Augmented(*picture, cut);
+  std::vector<uint8_t> pixels(
+      static_cast<size_t>(image->image_shape().elements()));
+  image->Read(0, pixels);
+  return pixels;
+}
+
 std::vector<ClassProbability> Predict(const Model& model,
                                       const std::filesystem::path& path,
                                       int64_t top) {
   const EngineSpec& spec = model.engine->spec();
-  const Shape3 shape = spec.source;
-  const auto image = ImagesAsDataset({path}, {shape.height, shape.width},
-                                     model.metadata.class_names);
-  std::vector<uint8_t> pixels(static_cast<size_t>(shape.elements()));
-  image->Read(0, pixels);
+  const std::vector<uint8_t> pixels = Prepared(model, path);
   std::vector<float> logits(static_cast<size_t>(spec.model.classes));
   Batch batch;
-  batch.images = {.pixels = pixels, .shape = shape};
+  batch.images = {.pixels = pixels, .shape = spec.source};
   model.engine->Infer(batch, logits);
   std::vector<ClassProbability> ranked = RankClasses(logits);
   ranked.resize(std::min(ranked.size(), static_cast<size_t>(top)));
@@ -112,8 +135,8 @@ Action AddPredict(CLI::App& app) {
       {"arch", "mean", "std", "device", "precision", "algorithms", "threads"});
   app.add_flag("--json", options->json, "one JSON array on standard output");
   app.footer(
-      "Each picture is resized to the network's input, as the training images "
-      "were.\nExit code 1 if one of them could not be read.");
+      "Each picture is resized and cut as the weight file says the training "
+      "images were.\nExit code 1 if one of them could not be read.");
   return [options] { return PredictAll(*options); };
 }
 

@@ -38,6 +38,16 @@ class TensorSource {
 std::span<const float> ValuesOf(const TensorSource& tensors, size_t index,
                                 std::vector<float>& room);
 
+// How pictures of any size become the images that the network was trained on,
+// before the engine resizes them to its input.
+struct PictureTransform {
+  int64_t size = 0;          // side of the images; 0: that of the input
+  int64_t shorter_edge = 0;  // is resized to this, and the middle taken; 0: the
+                             // whole picture is resized
+  int64_t patch = 0;         // the middle of the image, of this side; 0: all
+  bool operator==(const PictureTransform&) const = default;
+};
+
 // What travels with the weights, so that a saved model needs no options. In a
 // .pth it is a zip record of its own, which PyTorch ignores; in safetensors
 // it is in __metadata__.
@@ -47,6 +57,7 @@ struct ModelMetadata {
   Shape3 input;  // of the network
   std::vector<std::string> class_names;
   InputTransform transform;
+  PictureTransform pictures = {};
 };
 
 // A weight file, opened and checked; tensors are read on demand. Values of

@@ -49,6 +49,21 @@ void CheckTransform(const InputTransform& transform) {
   }
 }
 
+PictureTransform ParsePictures(const ordered_json& json) {
+  constexpr int64_t kLargest = 16'384;
+  const PictureTransform pictures = {
+      .size = json.at("size").get<int64_t>(),
+      .shorter_edge = json.at("shorter_edge").get<int64_t>(),
+      .patch = json.at("patch").get<int64_t>()};
+  for (const int64_t side :
+       {pictures.size, pictures.shorter_edge, pictures.patch}) {
+    if (side < 0 || side > kLargest) {
+      throw Error(Concat("pictures: expected sides of 0 to ", kLargest));
+    }
+  }
+  return pictures;
+}
+
 ModelMetadata Parse(const std::string& text) {
   // More than any list of classes needs.
   constexpr size_t kLongest = 4 << 20;
@@ -69,6 +84,9 @@ ModelMetadata Parse(const std::string& text) {
   metadata.transform.mean = ParseChannels(json.at("mean"));
   metadata.transform.std = ParseChannels(json.at("std"));
   CheckTransform(metadata.transform);
+  if (json.contains("pictures")) {
+    metadata.pictures = ParsePictures(json.at("pictures"));
+  }
   return metadata;
 }
 
@@ -77,13 +95,19 @@ ModelMetadata Parse(const std::string& text) {
 std::string ToJson(const ModelMetadata& metadata) {
   const Shape3& input = metadata.input;
   try {
-    return ordered_json{{"format_version", ModelMetadata::kFormatVersion},
-                        {"arch", metadata.arch},
-                        {"input", {input.channels, input.height, input.width}},
-                        {"class_names", metadata.class_names},
-                        {"mean", metadata.transform.mean},
-                        {"std", metadata.transform.std}}
-        .dump();
+    ordered_json json = {{"format_version", ModelMetadata::kFormatVersion},
+                         {"arch", metadata.arch},
+                         {"input", {input.channels, input.height, input.width}},
+                         {"class_names", metadata.class_names},
+                         {"mean", metadata.transform.mean},
+                         {"std", metadata.transform.std}};
+    const PictureTransform& pictures = metadata.pictures;
+    if (pictures != PictureTransform{}) {
+      json["pictures"] = {{"size", pictures.size},
+                          {"shorter_edge", pictures.shorter_edge},
+                          {"patch", pictures.patch}};
+    }
+    return json.dump();
   } catch (const ordered_json::type_error&) {
     throw Error("a class name is not UTF-8");
   }

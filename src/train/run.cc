@@ -327,7 +327,8 @@ void Run::SaveParameters(const char* name) const {
               {.arch = model.arch,
                .input = model.input,
                .class_names = images_->class_names(),
-               .transform = engine_->spec().input});
+               .transform = engine_->spec().input,
+               .pictures = PictureTransformOf(options_, *images_)});
 }
 
 }  // namespace

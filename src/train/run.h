@@ -101,6 +101,15 @@ std::unique_ptr<Dataset> AugmentFor(const RunOptions& options,
 std::unique_ptr<Dataset> EvaluationView(const RunOptions& options,
                                         const Dataset& images);
 
+// How these options make pictures ready, for the weight file; `images` are
+// those of the run, whole.
+PictureTransform PictureTransformOf(const RunOptions& options,
+                                    const Dataset& images);
+
+// Network and pictures as the weight file has them, where `options` were not
+// given others.
+void TakeFromFile(const ModelMetadata& metadata, RunOptions& options);
+
 // options.loader_threads, or what suits the images.
 int64_t LoaderThreads(const RunOptions& options, const Dataset& dataset);
 

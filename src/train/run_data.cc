@@ -291,6 +291,36 @@ std::unique_ptr<Dataset> EvaluationView(const RunOptions& options,
              : nullptr;
 }
 
+PictureTransform PictureTransformOf(const RunOptions& options,
+                                    const Dataset& images) {
+  PictureTransform pictures;
+  const bool decoded = SourceOf(options).find != nullptr;
+  if (decoded) {
+    pictures.size = options.image_size;
+    pictures.shorter_edge = options.eval_crop;
+  }
+  const AugmentSpec augment = ParseAugment(options.augment);
+  if (const AugmentStep* patch = augment.Find(AugmentKind::kPatch)) {
+    pictures.patch = static_cast<int64_t>(patch->values[0]);
+    // The patch is cut from images as the set has them.
+    if (!decoded) pictures.size = images.image_shape().height;
+  }
+  return pictures;
+}
+
+void TakeFromFile(const ModelMetadata& metadata, RunOptions& options) {
+  const auto take = [&](std::string_view name, auto& option, auto value) {
+    if (!options.given.contains(name)) option = std::move(value);
+  };
+  take("arch", options.arch, metadata.arch);
+  const PictureTransform& pictures = metadata.pictures;
+  if (pictures == PictureTransform{}) return;  // also of older files
+  take("image-size", options.image_size, pictures.size);
+  take("eval-crop", options.eval_crop, pictures.shorter_edge);
+  take("augment", options.augment,
+       pictures.patch > 0 ? Concat("patch:", pictures.patch) : std::string());
+}
+
 int64_t LoaderThreads(const RunOptions& options, const Dataset& dataset) {
   if (options.loader_threads > 0) return options.loader_threads;
   if (!dataset.slow_to_read()) return 1;

@@ -138,6 +138,52 @@ TEST_F(Flow, PredictAgreesWithEval) {
             std::max_element(row, row + 10) - row);
 }
 
+// The weight file alone tells how a picture is cut: nothing but its middle
+// counts.
+TEST_F(Flow, PredictAndEvalCutPicturesAsTrainingDid) {
+  const auto write = [&](const std::string& name, int64_t width, int64_t height,
+                         int64_t left, int64_t top, uint8_t around) {
+    Image image{width, height, {}};
+    image.rgb.assign(static_cast<size_t>(3 * width * height), around);
+    for (int64_t i = 0; i < 24 * 24; ++i) {
+      const int64_t at = (top + i / 24) * width + left + i % 24;
+      for (int64_t c = 0; c < 3; ++c) {
+        image.rgb[static_cast<size_t>(3 * at + c)] =
+            static_cast<uint8_t>(i * 37 + c);
+      }
+    }
+    fs::create_directories((scratch_ / name).parent_path());
+    WritePng(scratch_ / name, image);
+  };
+  for (const char* part : {"train", "test"}) {
+    for (const char* name : {"x/1.png", "x/2.png", "y/1.png", "y/2.png"}) {
+      write(std::string("set/") + part + "/" + name, 48, 40, 12, 8, 90);
+    }
+  }
+  Call({"train", "--arch=lenet5", "--dataset=folder", "--data=set",
+        "--image-size=32", "--eval-crop=40", "--augment=patch:24", "--epochs=1",
+        "--threads=1"});
+  write("wide.png", 60, 40, 18, 8, 0);
+  write("high.png", 40, 70, 8, 23, 255);
+  const auto json = nlohmann::json::parse(
+      Call({"predict", "wide.png", "high.png", "set/test/x/1.png", "--json"})
+          .out);
+  EXPECT_EQ(json.at(0).at("predictions"), json.at(2).at("predictions"));
+  EXPECT_EQ(json.at(1).at("predictions"), json.at(2).at("predictions"));
+  const auto logits = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {"eval",       "--dataset=folder",
+                                          "--data=set", "--threads=1",
+                                          "--logits",   "logits.npy"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    Call(arguments);
+    return ReadAll(scratch_ / "logits.npy");
+  };
+  const std::string same =
+      logits({"--image-size=32", "--eval-crop=40", "--augment=patch:24"});
+  EXPECT_EQ(logits({}), same);
+  EXPECT_NE(logits({"--eval-crop=0"}), same);
+}
+
 TEST_F(Flow, ConvertGoesRound) {
   Train();
   Call({"convert", "run/params.pth", "a.safetensors"});

@@ -114,9 +114,21 @@ TEST(MetadataJsonTest, EveryValueIsChecked) {
            {"\"std\":[0.", "\"std\":[1e99,0."},
            {"\"std\":[0.", "\"std\":[1,0."},
            {"\"mean\":", "\"mean\":1,\"x\":"},
+           {"\"mean\":", "\"pictures\":{},\"mean\":"},
+           {"\"mean\":",
+            "\"pictures\":{\"size\":-1,\"shorter_edge\":0,\"patch\":0},"
+            "\"mean\":"},
            {"{", "{{"}}) {
     EXPECT_THAT(message(from, to), HasSubstr("file: model metadata: ")) << to;
   }
+}
+
+TEST(Metadata, TellsHowPicturesAreMadeReady) {
+  ModelMetadata metadata = SmallMetadata();
+  EXPECT_EQ(ToJson(metadata).find("pictures"), std::string::npos);
+  metadata.pictures = {.size = 256, .shorter_edge = 300, .patch = 224};
+  EXPECT_EQ(ParseModelMetadata(ToJson(metadata), "file").pictures,
+            metadata.pictures);
 }
 
 }  // namespace
