@@ -69,8 +69,10 @@ enum class Split { kTrain, kTest };
 
 // CIFAR-10 from `dir`, which holds cifar-10-batches-bin/, cifar-10-batches-py/
 // or one of the official archives (cifar-10-binary.tar.gz,
-// cifar-10-python.tar.gz), tried in that order. In file order. Throws Error
-// naming the file, the offset, what was expected and what was found.
+// cifar-10-python.tar.gz), tried in that order. In file order. The images of
+// cifar-10-batches-bin/ stay on the disk, its files open; the others are read
+// into memory. Throws Error naming the file, the offset, what was expected and
+// what was found.
 std::unique_ptr<Dataset> LoadCifar10(const std::filesystem::path& dir,
                                      Split split);
 

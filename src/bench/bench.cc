@@ -50,7 +50,13 @@ class Batches {
  public:
   Batches(Engine& engine, const Dataset& dataset)
       : dataset_(dataset), size_(engine.spec().batch_size) {
-    staged_ = engine.Stage(dataset.staged_view());
+    const ImageView images = dataset.staged_view();
+    if (!images.pixels.empty()) {
+      staged_ = engine.Stage(images);
+    } else {
+      pixels_.resize(
+          static_cast<size_t>(size_ * dataset.image_shape().elements()));
+    }
   }
 
   Batch Next() {
@@ -60,18 +66,31 @@ class Batches {
       const int64_t image = at_ % dataset_.size();
       indices_.push_back(dataset_.sample_id(image));
       labels_.push_back(dataset_.label(image));
+      if (!pixels_.empty()) dataset_.Read(image, PixelsOf(i));
     }
     Batch batch;
-    batch.staged = staged_;
-    batch.indices = indices_;
     batch.labels = labels_;
+    if (pixels_.empty()) {
+      batch.staged = staged_;
+      batch.indices = indices_;
+    } else {
+      batch.images = {pixels_, dataset_.image_shape()};
+      batch.sample_ids = indices_;
+    }
     return batch;
   }
 
  private:
+  // Of the batch's i-th image.
+  std::span<uint8_t> PixelsOf(int64_t i) {
+    const auto bytes = static_cast<size_t>(dataset_.image_shape().elements());
+    return std::span(pixels_).subspan(static_cast<size_t>(i) * bytes, bytes);
+  }
+
   const Dataset& dataset_;
   int64_t size_;
   StagedImages staged_;
+  std::vector<uint8_t> pixels_;  // of sets that cannot be staged
   int64_t at_ = 0;
   std::vector<int64_t> indices_;
   std::vector<int32_t> labels_;

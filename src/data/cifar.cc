@@ -13,11 +13,11 @@ namespace {
 struct Source {
   const char* name;
   bool folder;
-  ImageBlock (*read)(const std::filesystem::path&, Split);
+  std::unique_ptr<Dataset> (*open)(const std::filesystem::path&, Split);
 };
 
 constexpr Source kSources[] = {
-    {"cifar-10-batches-bin", true, ReadCifarBinary},
+    {"cifar-10-batches-bin", true, OpenCifarBinary},
     {"cifar-10-batches-py", true, ReadCifarPython},
     {"cifar-10-binary.tar.gz", false, ReadCifarArchive},
     {"cifar-10-python.tar.gz", false, ReadCifarArchive},
@@ -70,16 +70,18 @@ int64_t CheckCifarBatchSize(const std::string& file, uint64_t bytes) {
   return static_cast<int64_t>(bytes / kRecord);
 }
 
+void CheckCifarLabel(const std::string& file, int64_t offset, uint8_t label) {
+  if (label < kCifarClasses) return;
+  throw Error(Concat(file, ": byte ", offset, ": label is ", int{label},
+                     ", expected 0 to ", kCifarClasses - 1));
+}
+
 void AppendCifarRecords(const std::string& file, int64_t offset,
                         std::span<const uint8_t> records, ImageBlock& block) {
   ALEXNET_CHECK(std::ssize(records) % kCifarRecord == 0);
   for (size_t at = 0; at < records.size(); at += kCifarRecord) {
     const uint8_t label = records[at];
-    if (label >= kCifarClasses) {
-      throw Error(Concat(file, ": byte ", offset + static_cast<int64_t>(at),
-                         ": label is ", int{label}, ", expected 0 to ",
-                         kCifarClasses - 1));
-    }
+    CheckCifarLabel(file, offset + static_cast<int64_t>(at), label);
     block.labels.push_back(label);
     const auto pixels = records.subspan(at + 1, kCifarPixels);
     block.pixels.insert(block.pixels.end(), pixels.begin(), pixels.end());
@@ -137,7 +139,7 @@ std::unique_ptr<Dataset> LoadCifar10(const std::filesystem::path& dir,
                        "cifar-10-batches-bin/, cifar-10-batches-py/, "
                        "cifar-10-binary.tar.gz or cifar-10-python.tar.gz"));
   }
-  return MakeDataset(source->read(dir / source->name, split));
+  return source->open(dir / source->name, split);
 }
 
 }  // namespace alexnet

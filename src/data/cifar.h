@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,6 +33,9 @@ std::vector<std::string> CifarBatchNames(Split split);
 
 // Images in a binary batch of `bytes` bytes; Error where that does not fit.
 int64_t CheckCifarBatchSize(const std::string& file, uint64_t bytes);
+
+// One of CIFAR-10's labels, found `offset` bytes into `file`, or an Error.
+void CheckCifarLabel(const std::string& file, int64_t offset, uint8_t label);
 
 // Appends whole records, the first of them `offset` bytes into `file`.
 void AppendCifarRecords(const std::string& file, int64_t offset,
@@ -64,9 +68,13 @@ std::vector<std::string> ParseCifarPickledNames(
     const std::string& file, std::span<const std::byte> pickle,
     const CifarPickleKeys& keys = {});
 
-// From cifar-10-batches-bin/, cifar-10-batches-py/ and the archives of either.
-ImageBlock ReadCifarBinary(const std::filesystem::path& folder, Split split);
-ImageBlock ReadCifarPython(const std::filesystem::path& folder, Split split);
-ImageBlock ReadCifarArchive(const std::filesystem::path& file, Split split);
+// cifar-10-batches-bin/, whose images stay on the disk.
+std::unique_ptr<Dataset> OpenCifarBinary(const std::filesystem::path& folder,
+                                         Split split);
+// cifar-10-batches-py/ and the archives of either, read into memory.
+std::unique_ptr<Dataset> ReadCifarPython(const std::filesystem::path& folder,
+                                         Split split);
+std::unique_ptr<Dataset> ReadCifarArchive(const std::filesystem::path& file,
+                                          Split split);
 
 }  // namespace alexnet

@@ -99,7 +99,8 @@ std::vector<std::string> ParseNames(const std::string& where,
 
 }  // namespace
 
-ImageBlock ReadCifarArchive(const std::filesystem::path& file, Split split) {
+std::unique_ptr<Dataset> ReadCifarArchive(const std::filesystem::path& file,
+                                          Split split) {
   const Layout& layout = LayoutOf(file);
   const std::string names_member = layout.folder + layout.names;
   std::vector<std::string> wanted = {names_member};
@@ -127,7 +128,7 @@ ImageBlock ReadCifarArchive(const std::filesystem::path& file, Split split) {
     AppendMember(where(member), layout, members[member], block);
     members.erase(member);  // two copies of every image are not needed
   }
-  return block;
+  return MakeDataset(std::move(block));
 }
 
 }  // namespace alexnet

@@ -14,11 +14,13 @@ namespace {
 
 }  // namespace
 
-ImageBlock ReadCifarPython(const std::filesystem::path& folder, Split) {
+std::unique_ptr<Dataset> ReadCifarPython(const std::filesystem::path& folder,
+                                         Split) {
   Refuse(folder);
 }
 
-ImageBlock ReadCifarArchive(const std::filesystem::path& file, Split) {
+std::unique_ptr<Dataset> ReadCifarArchive(const std::filesystem::path& file,
+                                          Split) {
   Refuse(file);
 }
 

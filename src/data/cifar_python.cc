@@ -160,7 +160,8 @@ std::vector<std::string> ParseCifarPickledNames(
   return names;
 }
 
-ImageBlock ReadCifarPython(const std::filesystem::path& folder, Split split) {
+std::unique_ptr<Dataset> ReadCifarPython(const std::filesystem::path& folder,
+                                         Split split) {
   std::vector<std::string> names;
   const auto meta = folder / "batches.meta";
   std::error_code ignored;
@@ -174,7 +175,7 @@ ImageBlock ReadCifarPython(const std::filesystem::path& folder, Split split) {
     AppendCifarPickle(file.string(), ReadWhole(file, kCifarMaxPickleBytes),
                       block);
   }
-  return block;
+  return MakeDataset(std::move(block));
 }
 
 }  // namespace alexnet

@@ -36,10 +36,10 @@ class BlockDataset : public Dataset {
     return {block_.pixels, block_.shape};
   }
   std::string fingerprint() const override {
-    const uint64_t hash = HashBytes(
-        std::as_bytes(std::span(block_.labels)),
-        HashBytes(std::as_bytes(std::span(block_.pixels)), /*seed=*/0));
-    return Concat(block_.name, ":", size(), ":", Hex(hash));
+    return ImagesFingerprint(
+        block_.name,
+        HashBytes(std::as_bytes(std::span(block_.pixels)), /*seed=*/0),
+        block_.labels);
   }
 
  private:

@@ -50,6 +50,34 @@ TEST(CifarBinary, ReadsMoreThanOneBufferful) {
   }
 }
 
+TEST(CifarBinary, HoldsNoImagesInMemory) {
+  const TempDir dir;
+  WriteCifarBinary(dir);
+  const auto data = LoadCifar10(dir.path(), Split::kTrain);
+  EXPECT_TRUE(data->staged_view().pixels.empty());
+}
+
+TEST(CifarBinary, AFileThatShrinksIsAnErrorWithItsPlace) {
+  const TempDir dir;
+  dir.Write(kTestBatch, CifarRecords(0, 4));
+  const auto data = LoadCifar10(dir.path(), Split::kTest);
+  std::filesystem::resize_file(dir.path() / kTestBatch, 2 * 3073 + 100);
+  std::vector<uint8_t> pixels(3072);
+  data->Read(1, pixels);
+  EXPECT_EQ(pixels[5], testing::CifarPixel(0, 1, 5));
+  ExpectError(
+      [&] { data->Read(2, pixels); },
+      {kTestBatch, "shrank while it was read: ends at byte 6246", "had 12292"});
+}
+
+TEST(CifarBinary, OutlivesItsFolder) {
+  const TempDir dir;
+  WriteCifarBinary(dir);
+  const auto data = LoadCifar10(dir.path(), Split::kTest);
+  std::filesystem::remove_all(dir.path() / "cifar-10-batches-bin");
+  ExpectCifar(*data, Split::kTest);
+}
+
 TEST(CifarBinary, KnowsTheNamesWithoutTheirFile) {
   const TempDir dir;
   dir.Write(kTestBatch, CifarRecords(0, 3));
