@@ -27,7 +27,7 @@ struct Options {
   bool plan = false;
   int64_t batch_size = 32;
   int64_t slice_size = 0;
-  int64_t images = 50'000;
+  int64_t images = 0;  // held in memory
   std::string precision = "fp32";
   int threads = 0;
   bool inference = false;
@@ -188,7 +188,9 @@ Action AddInfo(CLI::App& app) {
                  "images worked on at once (0: as many as suit the machine)")
       ->needs(plan)
       ->check(CLI::NonNegativeNumber);
-  app.add_option("--images", options->images, "images of the data set")
+  app.add_option("--images", options->images,
+                 "32×32 images held in memory: those of a folder of binary "
+                 "CIFAR-10 files and of pictures are not")
       ->needs(plan)
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();

@@ -15,7 +15,9 @@ Plan MakePlan(const EngineSpec& spec, int64_t dataset_bytes) {
   Plan plan;
   const std::unique_ptr<Engine> engine = MakeEngine(spec);
   plan.memory = engine->Memory();
-  plan.memory.push_back({"images of the data set", dataset_bytes});
+  if (dataset_bytes > 0) {
+    plan.memory.push_back({"images of the data set", dataset_bytes});
+  }
   plan.memory.push_back({"program and libraries", ResidentMemory()});
   for (const MemoryUse& use : plan.memory) plan.bytes += use.bytes;
   plan.spec = engine->spec();

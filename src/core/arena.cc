@@ -14,6 +14,7 @@
 namespace alexnet {
 namespace {
 
+constexpr int64_t kPage = 4096;
 constexpr int64_t kHugePage = int64_t{2} << 20;
 
 int64_t RoundUp(int64_t value, int64_t multiple) {
@@ -28,8 +29,11 @@ bool Meet(const Buffer& a, const Buffer& b) {
 
 Pages::Pages(int64_t bytes) : bytes_(bytes) {
   if (bytes == 0) return;
-  // Ask for more, so that an aligned part can be cut out.
-  const int64_t asked = RoundUp(bytes, kHugePage) + kHugePage;
+  // Ask for more, so that an aligned part can be cut out. A huge page is
+  // resident as a whole: none is begun that would not be filled.
+  const int64_t alignment = bytes < kHugePage ? kPage : kHugePage;
+  const int64_t kept = RoundUp(bytes, kPage);
+  const int64_t asked = kept + alignment;
   void* raw = mmap(nullptr, static_cast<size_t>(asked), PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (raw == MAP_FAILED) {
@@ -37,13 +41,13 @@ Pages::Pages(int64_t bytes) : bytes_(bytes) {
                        " MiB could not be had: ", std::strerror(errno)));
   }
   const auto address = reinterpret_cast<int64_t>(raw);
-  const int64_t aligned = RoundUp(address, kHugePage);
-  const int64_t kept = RoundUp(bytes, kHugePage);
+  const int64_t aligned = RoundUp(address, alignment);
   if (aligned > address) munmap(raw, static_cast<size_t>(aligned - address));
   const int64_t tail = address + asked - aligned - kept;
   auto* data = reinterpret_cast<std::byte*>(aligned);
   if (tail > 0) munmap(data + kept, static_cast<size_t>(tail));
-  madvise(data, static_cast<size_t>(kept), MADV_HUGEPAGE);
+  const int64_t huge = bytes / kHugePage * kHugePage;
+  if (huge > 0) madvise(data, static_cast<size_t>(huge), MADV_HUGEPAGE);
   data_ = std::unique_ptr<std::byte, Unmap>(data, Unmap{kept});
 }
 

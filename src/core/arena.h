@@ -12,8 +12,9 @@
 
 namespace alexnet {
 
-// Zeroed pages from the system, 2 MiB aligned and offered to huge pages (a
-// step walks through hundreds of megabytes; small pages cost it TLB misses).
+// Zeroed pages from the system; what fills 2 MiB is aligned to that and offered
+// to huge pages (a step walks through hundreds of megabytes; small pages cost
+// it TLB misses).
 class Pages {
  public:
   Pages() = default;
