@@ -153,6 +153,24 @@ std::string AsText(const Tuning& tuning) {
   return text;
 }
 
+nlohmann::ordered_json AsJson(const Tuning& tuning) {
+  nlohmann::ordered_json json = {{"isa", Name(SelectedIsa())},
+                                 {"cpu", CpuModel()}};
+  for (const TunedTime& time : tuning.times) {
+    const Conv2dSpec& conv = time.conv;
+    json["times"].push_back(
+        {{"layer", time.layer},
+         {"input", {time.input.channels, time.input.height, time.input.width}},
+         {"out_channels", conv.out_channels},
+         {"kernel", {conv.kernel.height, conv.kernel.width}},
+         {"stride", {conv.stride.height, conv.stride.width}},
+         {"algorithms", time.algorithms},
+         {"forward_s", time.forward},
+         {"backward_s", time.backward}});
+  }
+  return json;
+}
+
 int TuneAndSave(const Options& options, const Dataset& dataset) {
   EngineSpec spec = SpecOf(options, dataset);
   if (spec.device == Device::kAuto) spec.device = Device::kCpu;
@@ -163,7 +181,8 @@ int TuneAndSave(const Options& options, const Dataset& dataset) {
   AtomicFile file(options.tune);
   file.Write(tuning.kernel_plan);
   file.Commit();
-  Write(AsText(tuning) + options.tune + " written\n");
+  Write(options.json ? AsJson(tuning).dump(2) + "\n"
+                     : AsText(tuning) + options.tune + " written\n");
   return 0;
 }
 

@@ -56,6 +56,22 @@ Measured Measure(EngineSpec spec, const Dataset& dataset, int64_t steps,
   return result;
 }
 
+// Shapes and fields of a line; its times are for the caller to fill in.
+std::map<std::string, TunedTime, std::less<>> Lines(const ModelSpec& model) {
+  std::map<std::string, TunedTime, std::less<>> lines;
+  const std::vector<LayerInfo> infos = InferLayers(model);
+  for (size_t i = 0; i < infos.size(); ++i) {
+    const LayerSpec& layer = model.layers[i];
+    const auto* conv = std::get_if<Conv2dSpec>(&layer.op);
+    if (!conv) continue;
+    TunedTime& line = lines[layer.name];
+    line.layer = layer.name;
+    line.input = infos[i].input;
+    line.conv = *conv;
+  }
+  return lines;
+}
+
 size_t Fastest(const std::vector<Measured>& all, const std::string& layer,
                double LayerTimes::*part) {
   const auto best = std::min_element(
@@ -74,6 +90,7 @@ Tuning Tune(const EngineSpec& spec, const Dataset& dataset, int64_t steps) {
   }
   Tuning tuning;
   KernelPlan best;
+  const auto lines = Lines(spec.model);
   for (const auto& [layer, unused] : all.front().plan.convolutions) {
     const size_t forward = Fastest(all, layer, &LayerTimes::forward);
     const size_t backward = Fastest(all, layer, &LayerTimes::backward);
@@ -82,12 +99,12 @@ Tuning Tune(const EngineSpec& spec, const Dataset& dataset, int64_t steps) {
     chosen.forward = all[forward].plan.For(layer).forward;
     for (size_t i = 0; i < all.size(); ++i) {
       const LayerTimes& times = all[i].layers.at(layer);
-      tuning.times.push_back({.layer = layer,
-                              .algorithms = Text(all[i].plan.For(layer)),
-                              .forward = times.forward,
-                              .backward = times.backward,
-                              .chosen_forward = i == forward,
-                              .chosen_backward = i == backward});
+      TunedTime& line = tuning.times.emplace_back(lines.at(layer));
+      line.algorithms = Text(all[i].plan.For(layer));
+      line.forward = times.forward;
+      line.backward = times.backward;
+      line.chosen_forward = i == forward;
+      line.chosen_backward = i == backward;
     }
   }
   tuning.kernel_plan = best.ToString();

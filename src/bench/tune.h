@@ -15,6 +15,8 @@ namespace alexnet {
 // What one choice of algorithms took in one layer: the lowest of all steps.
 struct TunedTime {
   std::string layer;
+  Shape3 input;
+  Conv2dSpec conv;
   std::string algorithms;  // forward, backward data, backward weights
   double forward = 0;      // seconds
   double backward = 0;     // both passes together

@@ -79,21 +79,25 @@ CpuEngine::CpuEngine(const EngineSpec& spec)
   sample_ids_.resize(static_cast<size_t>(network_->slice()));
 }
 
-// Fills the gaps of the plan; replaces what this machine does not have or exact
-// algorithms rule out; drops layers that the network does not have.
+// Fills the gaps of the plan from the table of times; replaces what this
+// machine does not have or exact algorithms rule out; drops layers that the
+// network does not have.
 void CpuEngine::PlanConvolutions() {
   using enum ConvAlgorithm;
-  constexpr ConvAlgorithms kAllWinograd = {kWinograd, kWinograd, kWinograd};
+  const std::vector<LayerInfo> infos = InferLayers(spec_.model);
   const bool fast = spec_.algorithms == Algorithms::kFast;
   std::map<std::string, ConvAlgorithms, std::less<>> planned;
-  for (const LayerSpec& layer : spec_.model.layers) {
+  for (size_t i = 0; i < infos.size(); ++i) {
+    const LayerSpec& layer = spec_.model.layers[i];
     const auto* conv = std::get_if<Conv2dSpec>(&layer.op);
     if (!conv) continue;
     const auto given = plan_.convolutions.find(layer.name);
     const bool fits = fast && WinogradFits(*conv, SelectedIsa());
     ConvAlgorithms& choice = planned[layer.name];
     if (!fits) continue;
-    choice = given == plan_.convolutions.end() ? kAllWinograd : given->second;
+    choice = given == plan_.convolutions.end()
+                 ? DefaultAlgorithms(*conv, infos[i].input, SelectedIsa())
+                 : given->second;
     // There is no such kernel; and the first layer, the strided one, needs
     // none.
     if (conv->stride != Size2{1, 1}) choice.backward_data = kDirect;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "engine/cpu/kernel_plan.h"
 
+#include <algorithm>
 #include <sstream>
 
 #include "alexnet/error.h"
+#include "engine/cpu/conv_times.h"
 
 namespace alexnet::cpu {
 namespace {
@@ -15,12 +17,60 @@ const char* NameOf(ConvAlgorithm algorithm) {
   return algorithm == ConvAlgorithm::kWinograd ? kWinograd : kDirect;
 }
 
+bool Describes(const ConvTimes& line, const Conv2dSpec& spec,
+               const Shape3& input, Isa isa) {
+  return line.isa == isa && line.input == input &&
+         line.out_channels == spec.out_channels &&
+         spec.kernel == Size2{line.kernel, line.kernel} &&
+         spec.stride == Size2{line.stride, line.stride};
+}
+
+// Times differ by that much from run to run.
+constexpr double kClearlyFaster = 0.9;
+
+// The index of the lowest time that was measured, if it is clearly lower than
+// the preferred one.
+template <size_t n>
+size_t Fastest(const std::array<double, n>& times, size_t preferred) {
+  const auto slower = [](double a, double b) {
+    return a > 0 && (b <= 0 || a < b);
+  };
+  const auto lowest = std::min_element(times.begin(), times.end(), slower);
+  if (*lowest >= kClearlyFaster * times[preferred]) return preferred;
+  return static_cast<size_t>(lowest - times.begin());
+}
+
 }  // namespace
 
 std::string Text(const ConvAlgorithms& algorithms) {
   return Concat(NameOf(algorithms.forward), ' ',
                 NameOf(algorithms.backward_data), ' ',
                 NameOf(algorithms.backward_weights));
+}
+
+ConvAlgorithms DefaultAlgorithms(const Conv2dSpec& spec, const Shape3& input,
+                                 Isa isa) {
+  return DefaultAlgorithms(spec, input, isa, kConvTimes);
+}
+
+ConvAlgorithms DefaultAlgorithms(const Conv2dSpec& spec, const Shape3& input,
+                                 Isa isa, std::span<const ConvTimes> table) {
+  using enum ConvAlgorithm;
+  // Data and weights, in the order of ConvTimes::backward.
+  constexpr std::pair<ConvAlgorithm, ConvAlgorithm> kBackward[] = {
+      {kDirect, kDirect},
+      {kWinograd, kWinograd},
+      {kDirect, kWinograd},
+      {kWinograd, kDirect}};
+  const auto line =
+      std::find_if(table.begin(), table.end(), [&](const ConvTimes& times) {
+        return Describes(times, spec, input, isa);
+      });
+  if (line == table.end()) return {kWinograd, kWinograd, kWinograd};
+  // The first layer has no data gradient.
+  const size_t preferred = line->backward[1] > 0 ? 1 : 2;
+  const auto [data, weights] = kBackward[Fastest(line->backward, preferred)];
+  return {Fastest(line->forward, 1) == 0 ? kDirect : kWinograd, data, weights};
 }
 
 ConvAlgorithms KernelPlan::For(std::string_view layer) const {

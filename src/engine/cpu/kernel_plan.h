@@ -3,17 +3,42 @@
 // a resumed run must compute with the same kernels to give the same bits.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 
+#include "core/isa.h"
 #include "engine/cpu/units.h"
 
 namespace alexnet::cpu {
 
 // "winograd direct winograd": forward, backward data, backward weights.
 std::string Text(const ConvAlgorithms& algorithms);
+
+// What a convolution took with each choice, in milliseconds, as `bench --tune`
+// measures them: a line of the checked-in table (conv_times.h).
+struct ConvTimes {
+  Isa isa;
+  Shape3 input;
+  int64_t out_channels;
+  int64_t kernel;  // height and width
+  int64_t stride;
+  // direct, Winograd
+  std::array<double, 2> forward;
+  // Data and weights together: both direct, both Winograd, only the weights',
+  // only the data's by Winograd; 0 where there is no such choice.
+  std::array<double, 4> backward;
+};
+
+// Winograd for all three passes, or what the table shows to be clearly faster
+// for this convolution. Winograd must fit.
+ConvAlgorithms DefaultAlgorithms(const Conv2dSpec& spec, const Shape3& input,
+                                 Isa isa);
+ConvAlgorithms DefaultAlgorithms(const Conv2dSpec& spec, const Shape3& input,
+                                 Isa isa, std::span<const ConvTimes> table);
 
 struct KernelPlan {
   int64_t slice = 0;  // 0: not decided
