@@ -46,7 +46,7 @@ foreach(entry IN ITEMS "cudnn cudnn_version.h CUDNN_MAJOR 9"
   find_path(ALEXNET_${name}_INCLUDE NAMES ${name}.h HINTS ${cuda_hints}
     PATH_SUFFIXES include)
   # The Python packages have no unversioned names.
-  find_library(ALEXNET_${name} HINTS ${cuda_hints}
+  find_library(ALEXNET_${name} NAMES_PER_DIR HINTS ${cuda_hints}
     NAMES ${name} lib${name}.so.${wanted}
     PATH_SUFFIXES lib64 lib lib/x86_64-linux-gnu)
   if(NOT ALEXNET_${name}_INCLUDE OR NOT ALEXNET_${name})

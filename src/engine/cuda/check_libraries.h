@@ -15,6 +15,13 @@ class NotSupported : public Error {
   using Error::Error;
 };
 
+// What went wrong inside a library: of one plan among several, a reason to take
+// another.
+class Failed : public Error {
+ public:
+  using Error::Error;
+};
+
 inline void Check(cudnnStatus_t status, const char* call,
                   const std::string& purpose) {
   if (status == CUDNN_STATUS_SUCCESS) return;
@@ -23,6 +30,10 @@ inline void Check(cudnnStatus_t status, const char* call,
   const std::string reason = Concat(cudnnGetErrorString(status), " ", detail);
   if (CUDNN_STATUS_CATEGORY(status) == CUDNN_STATUS_NOT_SUPPORTED) {
     ThrowCall<NotSupported>(call, reason, purpose);
+  }
+  if (CUDNN_STATUS_CATEGORY(status) == CUDNN_STATUS_INTERNAL_ERROR ||
+      CUDNN_STATUS_CATEGORY(status) == CUDNN_STATUS_EXECUTION_FAILED) {
+    ThrowCall<Failed>(call, reason, purpose);
   }
   ThrowCall(call, reason, purpose);
 }

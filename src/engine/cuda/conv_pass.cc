@@ -141,6 +141,19 @@ bool Offered(const F& f) {
   }
 }
 
+// The same for one candidate among several, which may also fail in itself, as
+// some of cuDNN's do on some machines; the device must have come through it.
+template <class F>
+bool Works(const F& f) {
+  try {
+    return Offered(f);
+  } catch (const Failed&) {
+    cudaGetLastError();
+    if (cudaDeviceSynchronize() != cudaSuccess) throw;
+    return false;
+  }
+}
+
 std::vector<Descriptor> Configurations(const Descriptor& heuristic) {
   constexpr int64_t kMost = 32;
   return heuristic.GetAll(CUDNN_ATTR_ENGINEHEUR_RESULTS,
@@ -223,17 +236,27 @@ std::string PassName(Pass pass) {
 ConvPass::ConvPass(cudnnHandle_t cudnn, const std::string& layer, Pass pass,
                    const DirectConv& conv, Rules rules, int64_t most_workspace)
     : name_(Concat(layer, " ", PassName(pass))), pass_(pass), conv_(conv) {
-  // Weight gradients in float32 if cuDNN can, else rounded once more.
-  const bool weights = pass == Pass::kWeights;
   try {
-    AddCandidates(cudnn, weights ? Type::kFloat32 : conv.type, rules,
-                  most_workspace);
-    if (weights && candidates_.empty() && conv.type != Type::kFloat32) {
+    if (pass == Pass::kWeights && conv.type != Type::kFloat32) {
+      TryFloat32Weights(cudnn, rules, most_workspace);
+    }
+    if (candidates_.empty()) {
       AddCandidates(cudnn, conv.type, rules, most_workspace);
     }
   } catch (const Error& error) {
     // The descriptors know what they are, not what they are for.
     throw Error(Concat(name_, ": ", error.what()));
+  }
+}
+
+// Weight gradients in float32 if cuDNN can, else they are rounded once more.
+// Whatever it says of this mix of types, the other way remains.
+void ConvPass::TryFloat32Weights(cudnnHandle_t cudnn, Rules rules,
+                                 int64_t most_workspace) {
+  try {
+    AddCandidates(cudnn, Type::kFloat32, rules, most_workspace);
+  } catch (const Error&) {
+    cudaGetLastError();
   }
 }
 
@@ -284,7 +307,7 @@ void ConvPass::AddFrom(cudnnHandle_t cudnn, const Descriptor& graph,
   });
   for (Descriptor& configuration : configurations) {
     if (candidates_.size() == kMostCandidates) return;
-    Offered([&] {
+    Works([&] {
       Add(cudnn, std::move(configuration), out_type, rules, most_workspace);
     });
   }
@@ -343,7 +366,7 @@ void ConvPass::Choose(cudnnHandle_t cudnn, const std::string& wanted,
 double ConvPass::Time(cudnnHandle_t cudnn, const Candidate& candidate,
                       const ConvBuffers& buffers, const Workspace& workspace,
                       cudaStream_t stream) const {
-  if (!Offered([&] { Execute(cudnn, candidate, buffers, workspace); })) {
+  if (!Works([&] { Execute(cudnn, candidate, buffers, workspace); })) {
     return std::numeric_limits<double>::infinity();
   }
   const std::string purpose = "timing " + name_;

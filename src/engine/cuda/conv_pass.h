@@ -66,6 +66,8 @@ class ConvPass {
     Type out_type = Type::kFloat32;
   };
 
+  void TryFloat32Weights(cudnnHandle_t cudnn, Rules rules,
+                         int64_t most_workspace);
   void AddCandidates(cudnnHandle_t cudnn, Type out_type, Rules rules,
                      int64_t most_workspace);
   const Descriptor& MakeGraph(cudnnHandle_t cudnn, Type out_type);

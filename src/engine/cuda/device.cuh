@@ -35,11 +35,13 @@ __device__ __forceinline__ int32_t Stride() {
   return static_cast<int32_t>(gridDim.x * blockDim.x);
 }
 
-// Enough blocks to fill the largest GPU several times; the rest is looped.
+// Blocks that fill the largest GPU several times; the rest is looped.
+inline constexpr int64_t kMostBlocks = 132 * 16;
+
 inline unsigned BlocksFor(int64_t n) {
   ALEXNET_CHECK(n <= kMostElements);
   const int64_t blocks = (n + kThreads - 1) / kThreads;
-  return static_cast<unsigned>(std::clamp<int64_t>(blocks, 1, 132 * 16));
+  return static_cast<unsigned>(std::clamp<int64_t>(blocks, 1, kMostBlocks));
 }
 
 // A shape as kernels count.
@@ -72,6 +74,7 @@ void Dispatch(Type type, const F& f) {
 // The sum over the block, in thread 0, always added in the same order.
 template <class T>
 __device__ T BlockSum(T value, T* shared) {
+  __syncthreads();  // the last call's sum has been read
   shared[threadIdx.x] = value;
   __syncthreads();
   for (unsigned half = blockDim.x / 2; half > 0; half /= 2) {

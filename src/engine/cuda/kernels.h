@@ -131,7 +131,7 @@ void Loss(void* gradient, Type type, const float* logits, int64_t classes,
 void KeepGradient(float* gradient, const void* dw, Type type, int64_t n,
                   bool accumulate, cudaStream_t stream);
 
-// Zeroes the sums before the first slice.
+// Before the first slice: no loss yet, nothing bad, gradients as they are.
 void BeginStep(const StepBlock& step, cudaStream_t stream);
 
 // The trained parameters' part of the flat arrays, on the device.
@@ -150,8 +150,8 @@ void ClipGradients(const float* gradients, double limit, double* squares,
                    const FlatTiles& flat, const StepBlock& step,
                    cudaStream_t stream);
 
-// The optimizer's step for all parameters at once, unless output->bad says no.
-// `copy` is their bfloat16 copy, or null.
+// The optimizer's step for the parameters in `flat`, unless output->bad says
+// no. `copy` is their bfloat16 copy, or null.
 void Update(const ParameterTile& values, const float* gradients, void* copy,
             const FlatTiles& flat, const StepBlock& step, cudaStream_t stream);
 

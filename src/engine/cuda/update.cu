@@ -177,9 +177,9 @@ __global__ void UpdateKernel(ParameterTile values, const float* gradients,
   }
 }
 
-// A block for each tile, up to what fills the largest GPU several times.
+// A block for each tile, if they are not too many.
 unsigned BlocksFor(const FlatTiles& flat) {
-  return static_cast<unsigned>(std::clamp(flat.count, 1, 132 * 16));
+  return static_cast<unsigned>(std::clamp<int64_t>(flat.count, 1, kMostBlocks));
 }
 
 __global__ void CopyKernel(CopyOut copy, const float* from, int64_t quads) {
