@@ -47,12 +47,15 @@ class TarReader {
         return false;
       }
       CheckSum(block, header);
-      const uint64_t size = longer.size.value_or(Octal(block, 124, 12, header));
+      const char type = static_cast<char>(block[156]);
+      const bool extra =
+          type == 'L' || type == 'x';  // tells of the next member
+      uint64_t size = Octal(block, 124, 12, header);
+      if (!extra) size = longer.size.value_or(size);
       at_ += kBlock;
       if (size > end_ - at_) Damaged(header, "a member ends after the archive");
       const uint64_t data = at_;
       at_ += std::min((size + kBlock - 1) / kBlock * kBlock, end_ - at_);
-      const char type = static_cast<char>(block[156]);
       if (type == 'L') {
         longer.name = Text(ReadExtra(data, size, header));
       } else if (type == 'x') {
@@ -75,7 +78,7 @@ class TarReader {
     std::optional<uint64_t> size;
   };
 
-  [[noreturn]] void Damaged(uint64_t at, const char* what) const {
+  [[noreturn]] void Damaged(uint64_t at, const std::string& what) const {
     throw Error(
         Concat(file_.name(), ": byte ", at, ": not a readable tar: ", what));
   }
@@ -122,7 +125,10 @@ class TarReader {
   static std::string Text(const std::string& text) { return text.c_str(); }
 
   std::string ReadExtra(uint64_t at, uint64_t size, uint64_t header) const {
-    if (size > kMaxExtraBytes) Damaged(header, "a name is too long");
+    if (size > kMaxExtraBytes) {
+      Damaged(header, Concat("expected at most ", kMaxExtraBytes,
+                             " bytes of names and the like, found ", size));
+    }
     std::string bytes(size, '\0');
     file_.ReadAt(at, std::as_writable_bytes(std::span(bytes)));
     return bytes;
@@ -138,7 +144,8 @@ class TarReader {
       const auto digits = static_cast<size_t>(space - records.data());
       if (error != std::errc() || length > records.size() ||
           length < digits + 2 || *space != ' ' || records[length - 1] != '\n') {
-        Damaged(header, "a PAX record of a wrong length");
+        Damaged(header, Concat("expected a PAX record, found '",
+                               records.substr(0, 20), "'"));
       }
       const std::string_view record =
           records.substr(digits + 1, length - digits - 2);
@@ -155,7 +162,7 @@ class TarReader {
     const char* end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(text.data(), end, value);
     if (error != std::errc() || stop != end) {
-      Damaged(header, "expected a number");
+      Damaged(header, Concat("expected a size, found '", text, "'"));
     }
     return value;
   }

@@ -49,18 +49,25 @@ void CheckTransform(const InputTransform& transform) {
   }
 }
 
-PictureTransform ParsePictures(const ordered_json& json) {
-  constexpr int64_t kLargest = 16'384;
-  const PictureTransform pictures = {
-      .size = json.at("size").get<int64_t>(),
-      .shorter_edge = json.at("shorter_edge").get<int64_t>(),
-      .patch = json.at("patch").get<int64_t>()};
-  for (const int64_t side :
-       {pictures.size, pictures.shorter_edge, pictures.patch}) {
-    if (side < 0 || side > kLargest) {
-      throw Error(Concat("pictures: expected sides of 0 to ", kLargest));
-    }
+// A side of pixels, 0 for none.
+int64_t ParseSide(const ordered_json& json, const char* name, int64_t least,
+                  int64_t most) {
+  const auto side = json.at(name).get<int64_t>();
+  if (side != 0 && (side < least || side > most)) {
+    throw Error(Concat("pictures.", name, ": expected 0 or a side of ", least,
+                       " to ", most, ", found ", side));
   }
+  return side;
+}
+
+PictureTransform ParsePictures(const ordered_json& json, const Shape3& input) {
+  constexpr int64_t kLargest = 4096;  // 50 MB of pixels
+  PictureTransform pictures;
+  pictures.size = ParseSide(json, "size", 1, kLargest);
+  const int64_t side =
+      pictures.size > 0 ? pictures.size : std::min(input.height, input.width);
+  pictures.shorter_edge = ParseSide(json, "shorter_edge", side, 4 * kLargest);
+  pictures.patch = ParseSide(json, "patch", 1, side);
   return pictures;
 }
 
@@ -85,7 +92,7 @@ ModelMetadata Parse(const std::string& text) {
   metadata.transform.std = ParseChannels(json.at("std"));
   CheckTransform(metadata.transform);
   if (json.contains("pictures")) {
-    metadata.pictures = ParsePictures(json.at("pictures"));
+    metadata.pictures = ParsePictures(json.at("pictures"), metadata.input);
   }
   return metadata;
 }

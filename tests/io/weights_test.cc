@@ -118,6 +118,15 @@ TEST(MetadataJsonTest, EveryValueIsChecked) {
            {"\"mean\":",
             "\"pictures\":{\"size\":-1,\"shorter_edge\":0,\"patch\":0},"
             "\"mean\":"},
+           {"\"mean\":",
+            "\"pictures\":{\"size\":4097,\"shorter_edge\":0,\"patch\":0},"
+            "\"mean\":"},
+           {"\"mean\":",
+            "\"pictures\":{\"size\":256,\"shorter_edge\":255,\"patch\":0},"
+            "\"mean\":"},
+           {"\"mean\":",
+            "\"pictures\":{\"size\":256,\"shorter_edge\":0,\"patch\":300},"
+            "\"mean\":"},
            {"{", "{{"}}) {
     EXPECT_THAT(message(from, to), HasSubstr("file: model metadata: ")) << to;
   }
