@@ -41,6 +41,9 @@ class Dataset {
   // All images at once where they lie in memory anyway, else empty: such a set
   // can be staged with an engine and addressed by index.
   virtual ImageView staged_view() const { return {}; }
+  // The same, read into memory first where the images lie on the disk as bytes:
+  // for a device that keeps them. The view lives as long as the set.
+  virtual ImageView LoadedView() const { return staged_view(); }
   // The image's number in the set it comes from, where this one is a part of
   // another: what its randomness depends on, and its index in staged_view().
   virtual int64_t sample_id(int64_t index) const { return index; }

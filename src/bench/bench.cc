@@ -50,7 +50,9 @@ class Batches {
  public:
   Batches(Engine& engine, const Dataset& dataset)
       : dataset_(dataset), size_(engine.spec().batch_size) {
-    const ImageView images = dataset.staged_view();
+    const ImageView images = engine.spec().device == Device::kCuda
+                                 ? dataset.LoadedView()
+                                 : dataset.staged_view();
     if (!images.pixels.empty()) {
       staged_ = engine.Stage(images);
     } else {

@@ -3,6 +3,7 @@
 // read and checked when the set is opened. An image is read when it is asked
 // for, out of the system's page cache: the process holds none of the 147 MiB.
 #include <algorithm>
+#include <mutex>
 
 #include "alexnet/error.h"
 #include "data/cifar.h"
@@ -85,6 +86,16 @@ class CifarBinary final : public Dataset {
     files_[f]->file.ReadAt(static_cast<uint64_t>(record * kCifarRecord + 1),
                            std::as_writable_bytes(pixels));
   }
+  ImageView LoadedView() const override {
+    std::call_once(load_, [this] {
+      pixels_.resize(labels_.size() * kCifarPixels);
+      for (int64_t i = 0; i < size(); ++i) {
+        Read(i, std::span(pixels_).subspan(
+                    static_cast<size_t>(i * kCifarPixels), kCifarPixels));
+      }
+    });
+    return {pixels_, kCifarShape};
+  }
   // Of the images as they were when the set was opened.
   std::string fingerprint() const override { return fingerprint_; }
 
@@ -112,6 +123,8 @@ class CifarBinary final : public Dataset {
   std::vector<int32_t> labels_;
   std::vector<std::string> class_names_;
   std::string fingerprint_;
+  mutable std::once_flag load_;
+  mutable std::vector<uint8_t> pixels_;  // of all images, once asked for
 };
 
 }  // namespace

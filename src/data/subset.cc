@@ -33,6 +33,7 @@ class SubsetDataset : public Dataset {
     whole_.Read(In(index), pixels);
   }
   ImageView staged_view() const override { return whole_.staged_view(); }
+  ImageView LoadedView() const override { return whole_.LoadedView(); }
   int64_t sample_id(int64_t index) const override {
     return whole_.sample_id(In(index));
   }

@@ -332,6 +332,7 @@ void Run::SaveTheWeights() {
   const std::filesystem::path best = folder_.path() / kBestFile;
   if (options_.early_stop > 0 && position_.best.epoch >= 0 &&
       std::filesystem::exists(best)) {
+    OpenWeights(best);  // an error if it is damaged
     CopyFile(best, folder_.path() / kWeightsFile);
     return;
   }

@@ -119,10 +119,14 @@ class Trainer {
 
 // The held-out images are often part of the same set: it is staged once.
 void Trainer::Stage() {
-  const ImageView images = training_.staged_view();
+  const bool keeps = engine_.spec().device == Device::kCuda;
+  const auto view = [keeps](const Dataset& set) {
+    return keeps ? set.LoadedView() : set.staged_view();
+  };
+  const ImageView images = view(training_);
   if (!images.pixels.empty()) staged_training_ = engine_.Stage(images);
   if (validation_ == nullptr) return;
-  const ImageView others = validation_->staged_view();
+  const ImageView others = view(*validation_);
   if (others.pixels.empty()) return;
   const bool same = others.pixels.data() == images.pixels.data() &&
                     others.pixels.size() == images.pixels.size();

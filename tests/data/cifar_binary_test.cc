@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <set>
 
@@ -55,6 +56,24 @@ TEST(CifarBinary, HoldsNoImagesInMemory) {
   WriteCifarBinary(dir);
   const auto data = LoadCifar10(dir.path(), Split::kTrain);
   EXPECT_TRUE(data->staged_view().pixels.empty());
+}
+
+// For a device that keeps them.
+TEST(CifarBinary, LoadsAllImagesWhenAskedTo) {
+  const TempDir dir;
+  WriteCifarBinary(dir);
+  const auto data = LoadCifar10(dir.path(), Split::kTrain);
+  const ImageView view = data->LoadedView();
+  EXPECT_EQ(view.shape, data->image_shape());
+  ASSERT_EQ(std::ssize(view.pixels), data->size() * 3072);
+  EXPECT_EQ(data->LoadedView().pixels.data(), view.pixels.data());
+  std::vector<uint8_t> pixels(3072);
+  for (int64_t i = 0; i < data->size(); ++i) {
+    data->Read(i, pixels);
+    const auto loaded =
+        view.pixels.subspan(static_cast<size_t>(i) * 3072, 3072);
+    EXPECT_TRUE(std::ranges::equal(loaded, pixels)) << i;
+  }
 }
 
 TEST(CifarBinary, AFileThatShrinksIsAnErrorWithItsPlace) {
