@@ -191,7 +191,10 @@ int Bench(Options options) {
   const std::unique_ptr<Dataset> dataset = Images(options);
   if (!options.tune.empty()) return TuneAndSave(options, *dataset);
   const int64_t before = ResidentMemory();
-  const std::unique_ptr<Engine> engine = MakeEngine(SpecOf(options, *dataset));
+  std::string no_gpu;
+  const std::unique_ptr<Engine> engine =
+      MakeEngine(SpecOf(options, *dataset), &no_gpu);
+  if (!no_gpu.empty()) fmt::print(stderr, "alexnet: {}\n", NoGpu(no_gpu));
   Initialize(*engine, options.run.seed);
   BenchResult result = RunBench(*engine, *dataset, options.bench);
   result.planned_peak_mb = MiB(before);

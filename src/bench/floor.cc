@@ -10,9 +10,10 @@ namespace {
 
 // Bytes that no step can avoid: inference reads the parameters, training with
 // Adam also writes them and reads and writes both moments.
-double StepBytes(const ModelSpec& model, bool training) {
-  const double parameters = 4.0 * static_cast<double>(ParameterCount(model));
-  return parameters * (training ? 7 : 1);
+double StepBytes(const EngineSpec& spec) {
+  const auto parameters = static_cast<double>(ParameterCount(spec.model));
+  if (spec.training) return 7 * 4 * parameters;
+  return (spec.precision == Precision::kBfloat16 ? 2 : 4) * parameters;
 }
 
 }  // namespace
@@ -34,7 +35,7 @@ Floor MeasureFloor(const EngineSpec& spec) {
   const cpu::MachinePeak peak = cpu::MeasurePeak(spec.threads);
   Floor floor;
   floor.flops = StepFlops(spec.model, spec.batch_size, spec.training);
-  floor.bytes = StepBytes(spec.model, spec.training);
+  floor.bytes = StepBytes(spec);
   floor.flops_per_s = peak.flops_per_s;
   floor.bytes_per_s = peak.bytes_per_s;
   floor.seconds =

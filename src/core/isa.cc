@@ -35,6 +35,8 @@ std::string_view Name(Isa isa) {
       return "avx512";
     case Isa::kAvx512Bf16:
       return "avx512_bf16";
+    case Isa::kAmx:
+      return "amx";
   }
   return "unknown";
 }
@@ -51,6 +53,7 @@ std::vector<Isa> SupportedIsas() {
       isas.push_back(Isa::kAvx512);
       if (__builtin_cpu_supports("avx512bf16")) {
         isas.push_back(Isa::kAvx512Bf16);
+        if (__builtin_cpu_supports("amx-bf16")) isas.push_back(Isa::kAmx);
       }
     }
   }

@@ -8,7 +8,8 @@
 namespace alexnet {
 
 // Each includes the ones before it. kAvx512 is F, BW, DQ and VL.
-enum class Isa { kGeneric, kAvx2, kAvx512, kAvx512Bf16 };
+// kAmx is what computes with bfloat16 in tiles.
+enum class Isa { kGeneric, kAvx2, kAvx512, kAvx512Bf16, kAmx };
 
 std::string_view Name(Isa isa);
 
@@ -16,7 +17,7 @@ std::string_view Name(Isa isa);
 std::vector<Isa> SupportedIsas();
 
 // The best one, or the one that the environment variable ALEXNET_ISA names
-// ("generic", "avx2", "avx512", "avx512_bf16"). Throws UsageError if the
+// ("generic", "avx2", "avx512", "avx512_bf16", "amx"). Throws UsageError if the
 // machine lacks it.
 Isa SelectedIsa();
 

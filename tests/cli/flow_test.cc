@@ -118,6 +118,8 @@ TEST_F(Flow, EveryVerbThatComputesTellsWhyNoGpuIsUsed) {
   WriteShape(scratch_ / "a.png", 3);
   EXPECT_THAT(Call({"predict", "a.png"}).err, told);
   EXPECT_THAT(Call({"eval", "--threads=1", "--dataset", "shapes"}).err, told);
+  EXPECT_THAT(Call({"bench", "--arch=lenet5", "--threads=1", "--steps=1"}).err,
+              told);
   EXPECT_THAT(Call({"predict", "a.png", "--device", "cpu"}).err,
               Not(HasSubstr("no GPU")));
 }

@@ -154,7 +154,8 @@ TEST_P(Bfloat16Kernels, LinearForward) {
                                           {5, 17, 7},
                                           {13, 100, 33},
                                           {2, 9216, 6},
-                                          {32, 6179, 10}}) {
+                                          {32, 6179, 10},
+                                          {13, 9216 + 33, 7}}) {
     const Floats x = Random(images * in, 21);
     const Floats w = Random(out * in, 22);
     const Floats bias = Random(out, 23);

@@ -57,6 +57,21 @@ TEST(DefaultAlgorithms, AnotherShapeOrInstructionSetGoesByTheRule) {
   EXPECT_EQ(Chosen(others), "winograd winograd winograd");
 }
 
+TEST(DefaultAlgorithms, WhatAddsOnlyBfloat16GoesByTheTimesOfAvx512) {
+  const ConvTimes line = {Isa::kAvx512, kInput, 32, 3, 1, {1, 2}, {1, 2, 3, 4}};
+  EXPECT_EQ(Chosen({line}, Isa::kAvx512Bf16), "direct direct direct");
+  EXPECT_EQ(Chosen({line}, Isa::kAvx2), "winograd winograd winograd");
+}
+
+TEST(DefaultAlgorithms, Bfloat16IsDirectOnlyWithAmx) {
+  EXPECT_EQ(Text(DefaultAlgorithms(kConv, kInput, Isa::kAvx512Bf16,
+                                   Precision::kBfloat16)),
+            "winograd winograd winograd");
+  EXPECT_EQ(
+      Text(DefaultAlgorithms(kConv, kInput, Isa::kAmx, Precision::kBfloat16)),
+      "direct direct direct");
+}
+
 // An engine of the note's network that is never run: pages that nothing
 // touches take no memory.
 std::unique_ptr<Engine> NoteWith(const std::string& plan) {
@@ -79,7 +94,8 @@ TEST(DefaultAlgorithms, AnEngineTakesThemUnlessItsPlanSaysOtherwise) {
                             .stride = {1, 1},
                             .padding = {1, 1, 1, 1}};
   EXPECT_EQ(Text(by_default.For("features.8")),
-            Text(DefaultAlgorithms(conv4, {384, 13, 13}, SelectedIsa())));
+            Text(DefaultAlgorithms(conv4, {384, 13, 13}, SelectedIsa(),
+                                   Precision::kFloat32)));
   for (const std::string stored :
        {"direct winograd direct", "winograd direct winograd"}) {
     const KernelPlan plan = KernelPlan::Parse(

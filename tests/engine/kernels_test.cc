@@ -101,7 +101,7 @@ TEST_P(KernelsTest, LinearForward) {
                                            {6, 64, 4},
                                            {13, 100, 33},
                                            {2, 9216, 6},
-                                           {32, 3075, 10}}) {
+                                           {32, 4611, 10}}) {
     const Floats x = Random(images * in, 21);
     const Floats w = Random(out * in, 22);
     const Floats bias = Random(out, 23);
@@ -325,7 +325,8 @@ TEST_P(KernelsTest, LinearUpdateFormsTheGradientAndApplies) {
                                              {2, 64, 6},
                                              {7, 65, 13},
                                              {5, 200, 25},
-                                             {33, 129, 31}}) {
+                                             {33, 129, 31},
+                                             {3, 2048 + 65, 13}}) {
       CheckLinearUpdate(kernels_, images, in, out, update);
     }
   }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // What each convolution of our networks takes by each algorithm, from which
 // the default is chosen; a plan in a checkpoint or a file wins over it. Batches
-// of 32, two threads. Written by tools/measure_conv_times on an AMD EPYC (Zen 4),
-// the lowest of two rounds of four steps on a machine that was not calm.
+// of 32, two threads.
+// Written by tools/measure_conv_times on
+// AMD EPYC (Zen 4), the lowest of 2 rounds of 4 steps, on a machine that had
+// other work.
 #pragma once
 
 #include <vector>

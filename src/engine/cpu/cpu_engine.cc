@@ -48,6 +48,9 @@ class Lap {
 // oneDNN picks its kernels by the machine; hold it to our choice where that is
 // less. Only the first call in a process counts.
 void LimitLibraryTo(Isa isa) {
+  if (isa == Isa::kAvx512Bf16) {
+    dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx512_core_bf16);
+  }
   if (isa == Isa::kAvx512) dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx512_core);
   if (isa == Isa::kAvx2) dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx2);
   if (isa == Isa::kGeneric) dnnl_set_max_cpu_isa(dnnl_cpu_isa_sse41);
@@ -96,7 +99,8 @@ void CpuEngine::PlanConvolutions() {
     ConvAlgorithms& choice = planned[layer.name];
     if (!fits) continue;
     choice = given == plan_.convolutions.end()
-                 ? DefaultAlgorithms(*conv, infos[i].input, SelectedIsa())
+                 ? DefaultAlgorithms(*conv, infos[i].input, SelectedIsa(),
+                                     spec_.precision)
                  : given->second;
     // There is no such kernel; and the first layer, the strided one, needs
     // none.

@@ -19,7 +19,8 @@ const char* NameOf(ConvAlgorithm algorithm) {
 
 bool Describes(const ConvTimes& line, const Conv2dSpec& spec,
                const Shape3& input, Isa isa) {
-  return line.isa == isa && line.input == input &&
+  // What is measured with AVX-512 holds with what only adds bfloat16.
+  return line.isa == std::min(isa, Isa::kAvx512) && line.input == input &&
          line.out_channels == spec.out_channels &&
          spec.kernel == Size2{line.kernel, line.kernel} &&
          spec.stride == Size2{line.stride, line.stride};
@@ -32,10 +33,10 @@ constexpr double kClearlyFaster = 0.9;
 // the preferred one.
 template <size_t n>
 size_t Fastest(const std::array<double, n>& times, size_t preferred) {
-  const auto slower = [](double a, double b) {
+  const auto faster = [](double a, double b) {
     return a > 0 && (b <= 0 || a < b);
   };
-  const auto lowest = std::min_element(times.begin(), times.end(), slower);
+  const auto lowest = std::min_element(times.begin(), times.end(), faster);
   if (*lowest >= kClearlyFaster * times[preferred]) return preferred;
   return static_cast<size_t>(lowest - times.begin());
 }
@@ -49,7 +50,12 @@ std::string Text(const ConvAlgorithms& algorithms) {
 }
 
 ConvAlgorithms DefaultAlgorithms(const Conv2dSpec& spec, const Shape3& input,
-                                 Isa isa) {
+                                 Isa isa, Precision precision) {
+  using enum ConvAlgorithm;
+  if (precision == Precision::kBfloat16) {
+    return isa >= Isa::kAmx ? ConvAlgorithms{kDirect, kDirect, kDirect}
+                            : ConvAlgorithms{kWinograd, kWinograd, kWinograd};
+  }
   return DefaultAlgorithms(spec, input, isa, kConvTimes);
 }
 

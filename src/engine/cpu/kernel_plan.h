@@ -34,9 +34,11 @@ struct ConvTimes {
 };
 
 // Winograd for all three passes, or what the table shows to be clearly faster
-// for this convolution. Winograd must fit.
+// for this convolution in float32. Winograd must fit. In bfloat16 Winograd was
+// the fastest for every convolution and pass without AMX; with AMX the
+// library's direct kernels do sixteen times the arithmetic of float32.
 ConvAlgorithms DefaultAlgorithms(const Conv2dSpec& spec, const Shape3& input,
-                                 Isa isa);
+                                 Isa isa, Precision precision);
 ConvAlgorithms DefaultAlgorithms(const Conv2dSpec& spec, const Shape3& input,
                                  Isa isa, std::span<const ConvTimes> table);
 

@@ -294,7 +294,8 @@ void UpdateRows(const LinearUpdateWork& work, const UpdateCoefficients& step,
 }
 
 // Columns that are gone through for all rows before the next: their inputs (32
-// images · 8 KB) stay in the L2 cache, and the rows' values are read in runs.
+// images · 8 KB with AVX-512) stay in the L2 cache, and the rows' values are
+// read in runs.
 constexpr int64_t kUpdateColumns = 32 * kTileColumns;
 
 void LinearUpdate(const LinearUpdateWork& work,
