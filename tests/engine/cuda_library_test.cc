@@ -138,7 +138,7 @@ TEST(MakeEngine, AutoTellsWhyThereIsNoGpu) {
   EngineSpec spec = SmallSpec(Device::kAuto);
   MakeEngineWith(none, spec, &why);
   EXPECT_EQ(why, "no driver");
-  spec.precision = Precision::kBfloat16;
+  spec.precision = Precision::kTf32;
   EXPECT_THAT([&] { MakeEngineWith(none, spec, nullptr); },
               ThrowsMessage<UsageError>(
                   HasSubstr("use fp32 (no GPU is used: no driver)")));
