@@ -8,8 +8,9 @@
 ALEXNET is the program, DATA holds cifar-10-batches-bin/. Run it with a Python
 that has torch, NumPy and Pillow. Both start from seed 0's weights, with dropout
 off and in file order. Prints the logits' distance and ten training losses, with
-PyTorch's distance from itself under another thread count beside them; fails
-where logits differ by more than 1e-5 of their norm or a loss by more than 1e-4,
+PyTorch's distance from itself under another thread count beside them, and how
+far each is from PyTorch in float64; fails where
+logits differ by more than 1e-5 of their norm or a loss by more than 1e-4,
 or by more than twice PyTorch's own spread where that is larger.
 """
 import argparse
@@ -46,14 +47,14 @@ def make(arch):
     return NETWORKS[arch][0]().eval()  # dropout off
 
 
-def torch_losses(arch, folder, rate, threads):
+def torch_losses(arch, folder, rate, threads, dtype=torch.float32):
     torch.set_num_threads(threads)
-    net = make(arch)
+    net = make(arch).to(dtype)
     adam = torch.optim.Adam(net.parameters(), lr=rate)
     pixels, labels = records(folder / "data_batch_1.bin", BATCH * STEPS)
     losses = []
     for at in range(0, BATCH * STEPS, BATCH):
-        x = to_input(pixels[at:at + BATCH], NETWORKS[arch][1])
+        x = to_input(pixels[at:at + BATCH], NETWORKS[arch][1]).to(dtype)
         loss = F.cross_entropy(net(x), torch.from_numpy(labels[at:at + BATCH]))
         adam.zero_grad()
         loss.backward()
@@ -74,12 +75,15 @@ def compare_losses(options, folder, scratch):
         ours = [float(row["loss"]) for row in csv.DictReader(file)]
     one = torch_losses(options.arch, folder, options.lr, 1)
     two = torch_losses(options.arch, folder, options.lr, 2)
+    exact = torch_losses(options.arch, folder, options.lr, 2, torch.float64)
     good = len(ours) == STEPS
-    print("step  PyTorch     ours  distance  PyTorch, 2 threads against 1")
-    for step, (a, b, c) in enumerate(zip(one, ours, two), 1):
+    print("step  PyTorch     ours  distance  PyTorch, 2 threads against 1  "
+          "from float64: ours, PyTorch")
+    for step, (a, b, c, e) in enumerate(zip(one, ours, two, exact), 1):
         distance, spread = abs(b - a) / a, abs(c - a) / a
         good &= distance <= max(1e-4, 2 * spread)
-        print(f"{step:4} {a:8.5f} {b:8.5f}  {distance:8.1e}  {spread:8.1e}")
+        print(f"{step:4} {a:8.5f} {b:8.5f}  {distance:8.1e}  {spread:8.1e}"
+              f"{'':22}{abs(b - e) / e:8.1e}  {abs(a - e) / e:8.1e}")
     return good
 
 
