@@ -97,6 +97,28 @@ class EngineCases
     return loss / images;
   }
 
+  // Of a step with dropout, against the oracle; errors relative to the norm.
+  void ExpectLossAndGradients(double loss_tolerance,
+                              double gradient_tolerance) {
+    const std::unique_ptr<Engine> engine = Make();
+    ReferenceNetwork<double> net = Oracle(*engine);
+    const DropoutKeys dropout = {spec_.seed, kEpoch, sample_ids_};
+    net.Forward(spec_.batch_size, &dropout);
+    const double loss = OracleLoss(net);
+    net.Backward(spec_.batch_size, &dropout);
+    const StepResult result =
+        engine->Wait(engine->TrainStep(batch_, {.step = 1, .epoch = kEpoch}));
+    EXPECT_FALSE(result.non_finite);
+    EXPECT_NEAR(result.loss, loss, loss_tolerance * loss);
+    for (size_t i = 0; i < net.parameters().size(); ++i) {
+      const std::string& name = net.parameters()[i].name;
+      std::vector<float> gradient(net.gradient(i).size());
+      engine->Read(State::kGradient, name, gradient);
+      EXPECT_LE(RelativeError(gradient, net.gradient(i)), gradient_tolerance)
+          << name;
+    }
+  }
+
   EngineSpec spec_;
   std::vector<uint8_t> pixels_;
   std::vector<int32_t> labels_;
@@ -119,22 +141,7 @@ TEST_P(EngineCases, LogitsAgree) {
 }
 
 TEST_P(EngineCases, LossAndGradientsAgree) {
-  const std::unique_ptr<Engine> engine = Make();
-  ReferenceNetwork<double> net = Oracle(*engine);
-  const DropoutKeys dropout = {spec_.seed, kEpoch, sample_ids_};
-  net.Forward(spec_.batch_size, &dropout);
-  const double loss = OracleLoss(net);
-  net.Backward(spec_.batch_size, &dropout);
-  const StepResult result =
-      engine->Wait(engine->TrainStep(batch_, {.step = 1, .epoch = kEpoch}));
-  EXPECT_FALSE(result.non_finite);
-  EXPECT_NEAR(result.loss, loss, kTolerance * loss);
-  for (size_t i = 0; i < net.parameters().size(); ++i) {
-    const std::string& name = net.parameters()[i].name;
-    std::vector<float> gradient(net.gradient(i).size());
-    engine->Read(State::kGradient, name, gradient);
-    EXPECT_LE(RelativeError(gradient, net.gradient(i)), kTolerance) << name;
-  }
+  ExpectLossAndGradients(kTolerance, kTolerance);
 }
 
 // One image at a time: another sum, the same gradients.
@@ -180,28 +187,13 @@ class Bfloat16Cases : public EngineCases {
   }
 };
 
-TEST_P(Bfloat16Cases, LogitsLossAndGradientsAgree) {
+TEST_P(Bfloat16Cases, LossAndGradientsAgree) {
   const double tolerance =
       HasKinks(spec_.model) ? kBfloat16KinkTolerance : kBfloat16Tolerance;
   for (const Algorithms algorithms : {Algorithms::kExact, Algorithms::kFast}) {
     spec_.algorithms = algorithms;
-    const std::unique_ptr<Engine> engine = Make();
-    ReferenceNetwork<double> net = Oracle(*engine);
-    const DropoutKeys dropout = {spec_.seed, kEpoch, sample_ids_};
-    net.Forward(spec_.batch_size, &dropout);
-    const double loss = OracleLoss(net);
-    net.Backward(spec_.batch_size, &dropout);
-    const StepResult result =
-        engine->Wait(engine->TrainStep(batch_, {.step = 1, .epoch = kEpoch}));
-    EXPECT_FALSE(result.non_finite);
-    EXPECT_NEAR(result.loss, loss, kBfloat16Tolerance * loss);
-    for (size_t i = 0; i < net.parameters().size(); ++i) {
-      const std::string& name = net.parameters()[i].name;
-      std::vector<float> gradient(net.gradient(i).size());
-      engine->Read(State::kGradient, name, gradient);
-      EXPECT_LE(RelativeError(gradient, net.gradient(i)), tolerance)
-          << name << ", " << Name(algorithms);
-    }
+    SCOPED_TRACE(Name(algorithms));
+    ExpectLossAndGradients(kBfloat16Tolerance, tolerance);
   }
 }
 
