@@ -61,12 +61,13 @@ int64_t ParseSide(const ordered_json& json, const char* name, int64_t least,
 }
 
 PictureTransform ParsePictures(const ordered_json& json, const Shape3& input) {
-  constexpr int64_t kLargest = 4096;  // 50 MB of pixels
+  // What training allows: a file that it wrote must be readable.
+  constexpr int64_t kLargest = 16'384;
   PictureTransform pictures;
   pictures.size = ParseSide(json, "size", 1, kLargest);
   const int64_t side =
       pictures.size > 0 ? pictures.size : std::min(input.height, input.width);
-  pictures.shorter_edge = ParseSide(json, "shorter_edge", side, 4 * kLargest);
+  pictures.shorter_edge = ParseSide(json, "shorter_edge", side, kLargest);
   pictures.patch = ParseSide(json, "patch", 1, side);
   return pictures;
 }

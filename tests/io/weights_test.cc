@@ -119,7 +119,7 @@ TEST(MetadataJsonTest, EveryValueIsChecked) {
             "\"pictures\":{\"size\":-1,\"shorter_edge\":0,\"patch\":0},"
             "\"mean\":"},
            {"\"mean\":",
-            "\"pictures\":{\"size\":4097,\"shorter_edge\":0,\"patch\":0},"
+            "\"pictures\":{\"size\":16385,\"shorter_edge\":0,\"patch\":0},"
             "\"mean\":"},
            {"\"mean\":",
             "\"pictures\":{\"size\":256,\"shorter_edge\":255,\"patch\":0},"
@@ -136,6 +136,10 @@ TEST(Metadata, TellsHowPicturesAreMadeReady) {
   ModelMetadata metadata = SmallMetadata();
   EXPECT_EQ(ToJson(metadata).find("pictures"), std::string::npos);
   metadata.pictures = {.size = 256, .shorter_edge = 300, .patch = 224};
+  EXPECT_EQ(ParseModelMetadata(ToJson(metadata), "file").pictures,
+            metadata.pictures);
+  // The largest that training takes.
+  metadata.pictures = {.size = 16384, .shorter_edge = 16384, .patch = 16384};
   EXPECT_EQ(ParseModelMetadata(ToJson(metadata), "file").pictures,
             metadata.pictures);
 }
