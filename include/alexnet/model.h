@@ -197,6 +197,10 @@ ModelSpec MakePreset(std::string_view arch, const PresetOptions& options = {});
 // Gives every layer with parameters this way to begin.
 void SetInit(ModelSpec& model, const InitSpec& init);
 
+// He's for all layers but the last, whose weights are N(0, 0.01): with He's
+// there as well the first guesses would be sure ones, and wrong.
+void SetHeInit(ModelSpec& model);
+
 // Freezes the layers of these names and those below them: "features" means
 // features.0, features.3, … UsageError for a name that no layer has.
 void Freeze(ModelSpec& model, std::span<const std::string> names);

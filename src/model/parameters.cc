@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The table of a network's parameters.
+#include <ranges>
+
 #include "alexnet/error.h"
 #include "alexnet/model.h"
 
@@ -84,17 +86,30 @@ void SetInit(ModelSpec& model, const InitSpec& init) {
   }
 }
 
+void SetHeInit(ModelSpec& model) {
+  SetInit(model, {.kind = InitKind::kHe});
+  for (LayerSpec& layer : std::views::reverse(model.layers)) {
+    if (!HasParameters(layer.op)) continue;
+    layer.init = {.kind = InitKind::kNormal, .std = 0.01};
+    break;
+  }
+}
+
 void Freeze(ModelSpec& model, std::span<const std::string> names) {
   for (const std::string& name : names) {
-    bool found = false;
+    bool named = false;
+    bool frozen = false;
     for (LayerSpec& layer : model.layers) {
       if (layer.name != name && !layer.name.starts_with(name + ".")) continue;
-      found = true;
+      named = true;
       layer.frozen = HasParameters(layer.op);
+      frozen = frozen || layer.frozen;
     }
-    if (!found) {
+    if (!frozen) {
       throw UsageError(Concat("freeze: the network ", model.arch,
-                              " has no layer '", name, "'"));
+                              named ? " has no parameters in layer '"
+                                    : " has no layer '",
+                              name, "'"));
     }
   }
 }

@@ -34,7 +34,7 @@ ModelSpec CifarSmallPreset(const PresetOptions& options) {
                  {"classifier.4", LinearSpec{1024, 1024}},
                  {"classifier.5", ReluSpec{}},
                  {"classifier.6", LinearSpec{1024, options.classes}}}};
-  SetInit(model, {.kind = InitKind::kHe});
+  SetHeInit(model);
   return model;
 }
 

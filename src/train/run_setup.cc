@@ -52,7 +52,7 @@ ModelSpec TrainingModel(const RunOptions& options, const Dataset& dataset) {
   ModelSpec model = MakePreset(
       options.arch, {.classes = classes, .dropout = options.dropout});
   if (options.init == "torch") SetInit(model, {});
-  if (options.init == "he") SetInit(model, {.kind = InitKind::kHe});
+  if (options.init == "he") SetHeInit(model);
   Freeze(model, WordList(options.freeze));
   return model;
 }

@@ -46,6 +46,8 @@ TEST(NormalInit, HasTheMomentsAndTheBiases) {
   const Tensors he = Initial(model, 1);
   ExpectNormal(he.at("features.3.weight"), std::sqrt(2.0 / (64 * 25)));
   EXPECT_THAT(he.at("features.3.bias"), Each(0.0F));
+  ExpectNormal(he.at("classifier.4.weight"), std::sqrt(2.0 / 1024));
+  ExpectNormal(he.at("classifier.6.weight"), 0.01);
   SetInit(model, {.kind = InitKind::kNormal, .std = 0.01, .bias = 0.5});
   const Tensors normal = Initial(model, 1);
   ExpectNormal(normal.at("features.6.weight"), 0.01);
@@ -119,6 +121,9 @@ TEST(FreezeLayers, ByNameOrByWhatTheyAreIn) {
   }
   EXPECT_THAT([&] { Freeze(model, std::vector<std::string>{"feature"}); },
               ThrowsMessage<UsageError>(HasSubstr("no layer 'feature'")));
+  EXPECT_THAT([&] { Freeze(model, std::vector<std::string>{"features.1"}); },
+              ThrowsMessage<UsageError>(
+                  HasSubstr("no parameters in layer 'features.1'")));
 }
 
 }  // namespace
