@@ -29,7 +29,9 @@ double HalfCosine(double from, double to, double part) {
 }
 
 int64_t StepsIn(double epochs, const ScheduleTime& time) {
-  return std::llround(epochs * static_cast<double>(time.steps_per_epoch));
+  constexpr double kNever = 1e18;  // what a training does not reach
+  return std::llround(
+      std::min(epochs * static_cast<double>(time.steps_per_epoch), kNever));
 }
 
 // As PyTorch counts: the peak is at step rise·T − 1, the end at T − 1.
@@ -107,6 +109,9 @@ void CheckSchedule(const ScheduleSpec& spec) {
           "warm-up", spec.warmup_epochs, "0 or more epochs");
   require(spec.step_epochs > 0 && std::isfinite(spec.step_epochs), "step",
           spec.step_epochs, "more than 0 epochs");
+  if (spec.kind == ScheduleKind::kMultiStep && spec.milestones.empty()) {
+    throw UsageError("schedule: multistep: got no milestones, expected some");
+  }
   for (const double epoch : spec.milestones) {
     require(epoch >= 0 && std::isfinite(epoch), "milestone", epoch,
             "0 or more epochs");

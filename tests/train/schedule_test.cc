@@ -102,6 +102,7 @@ TEST(Schedule, BadValuesAreRefused) {
   refused([](ScheduleSpec& s) { s.warmup_epochs = -1; });
   refused([](ScheduleSpec& s) { s.step_epochs = 0; });
   refused([](ScheduleSpec& s) { s.milestones = {-3}; });
+  refused([](ScheduleSpec& s) { s.kind = ScheduleKind::kMultiStep; });
   refused([](ScheduleSpec& s) { s.gamma = 2; });
   refused([](ScheduleSpec& s) { s.rise = -0.1; });
   refused([](ScheduleSpec& s) { s.patience = -1; });
