@@ -122,11 +122,10 @@ void DirectForward(void* y, const void* x, const void* w,
   const int64_t n = conv.images * conv.y.elements();
   Dispatch(conv.type, [&](auto t) {
     using T = decltype(t);
-    ForwardKernel<<<BlocksFor(n), kThreads, 0, stream>>>(
-        static_cast<T*>(y), static_cast<const T*>(x), static_cast<const T*>(w),
-        Geometry(conv), n);
+    Launch("Forward", ForwardKernel<T>, BlocksFor(n), kThreads, stream,
+           static_cast<T*>(y), static_cast<const T*>(x),
+           static_cast<const T*>(w), Geometry(conv), n);
   });
-  CheckLaunch("DirectForward");
 }
 
 void DirectBackwardData(void* dx, const void* dy, const void* w,
@@ -134,11 +133,10 @@ void DirectBackwardData(void* dx, const void* dy, const void* w,
   const int64_t n = conv.images * conv.x.elements();
   Dispatch(conv.type, [&](auto t) {
     using T = decltype(t);
-    BackwardDataKernel<<<BlocksFor(n), kThreads, 0, stream>>>(
-        static_cast<T*>(dx), static_cast<const T*>(dy),
-        static_cast<const T*>(w), Geometry(conv), n);
+    Launch("BackwardData", BackwardDataKernel<T>, BlocksFor(n), kThreads,
+           stream, static_cast<T*>(dx), static_cast<const T*>(dy),
+           static_cast<const T*>(w), Geometry(conv), n);
   });
-  CheckLaunch("DirectBackwardData");
 }
 
 void DirectBackwardWeights(float* dw, const void* dy, const void* x,
@@ -148,12 +146,11 @@ void DirectBackwardWeights(float* dw, const void* dy, const void* x,
                           conv.conv.kernel.height * conv.conv.kernel.width;
   Dispatch(conv.type, [&](auto t) {
     using T = decltype(t);
-    BackwardWeightsKernel<<<static_cast<unsigned>(weights), kThreads, 0,
-                            stream>>>(dw, static_cast<const T*>(dy),
-                                      static_cast<const T*>(x), Geometry(conv),
-                                      conv.images);
+    Launch("BackwardWeights", BackwardWeightsKernel<T>,
+           static_cast<unsigned>(weights), kThreads, stream, dw,
+           static_cast<const T*>(dy), static_cast<const T*>(x), Geometry(conv),
+           conv.images);
   });
-  CheckLaunch("DirectBackwardWeights");
 }
 
 }  // namespace alexnet::cuda

@@ -57,8 +57,16 @@ struct Dims {
   int32_t channels, height, width;
 };
 
-inline void CheckLaunch(const char* kernel) {
-  CHECK_CUDA(cudaGetLastError(), Concat("launch of ", kernel));
+// `name` is for the message if it fails.
+template <class... P, class... A>
+void Launch(const char* name, void (*kernel)(P...), dim3 blocks, dim3 threads,
+            cudaStream_t stream, const A&... arguments) {
+  cudaLaunchConfig_t config = {};
+  config.gridDim = blocks;
+  config.blockDim = threads;
+  config.stream = stream;
+  CHECK_CUDA(cudaLaunchKernelEx(&config, kernel, static_cast<P>(arguments)...),
+             Concat("launch of ", name));
 }
 
 // Calls f(T()) with the type that `type` names.

@@ -89,20 +89,19 @@ __global__ void BiasSumKernel(float* dbias, const float* partial,
 
 void ReluForward(void* x, Type type, int64_t n, cudaStream_t stream) {
   Dispatch(type, [&](auto t) {
-    ReluForwardKernel<<<BlocksFor(n), kThreads, 0, stream>>>(
-        static_cast<decltype(t)*>(x), n);
+    using T = decltype(t);
+    Launch("ReluForward", ReluForwardKernel<T>, BlocksFor(n), kThreads, stream,
+           static_cast<T*>(x), n);
   });
-  CheckLaunch("ReluForward");
 }
 
 void ReluBackward(void* dy, const void* y, Type type, int64_t n,
                   cudaStream_t stream) {
   Dispatch(type, [&](auto t) {
     using T = decltype(t);
-    ReluBackwardKernel<<<BlocksFor(n), kThreads, 0, stream>>>(
-        static_cast<T*>(dy), static_cast<const T*>(y), n);
+    Launch("ReluBackward", ReluBackwardKernel<T>, BlocksFor(n), kThreads,
+           stream, static_cast<T*>(dy), static_cast<const T*>(y), n);
   });
-  CheckLaunch("ReluBackward");
 }
 
 void Dropout(void* x, Type type, const Shape3& shape, const DropoutMask& mask,
@@ -111,21 +110,20 @@ void Dropout(void* x, Type type, const Shape3& shape, const DropoutMask& mask,
   const int64_t n = slice.images * shape.elements();
   const auto scale = static_cast<float>(1 / (1 - mask.p));
   Dispatch(type, [&](auto t) {
-    DropoutKernel<<<BlocksFor(n), kThreads, 0, stream>>>(
-        static_cast<decltype(t)*>(x), Dims(shape), mask, scale, slice);
+    using T = decltype(t);
+    Launch("Dropout", DropoutKernel<T>, BlocksFor(n), kThreads, stream,
+           static_cast<T*>(x), Dims(shape), mask, scale, slice);
   });
-  CheckLaunch("Dropout");
 }
 
 void AddBias(void* x, Type type, const float* bias, bool relu, int64_t rows,
              int64_t channels, cudaStream_t stream) {
   const int64_t n = rows * channels;
   Dispatch(type, [&](auto t) {
-    AddBiasKernel<<<BlocksFor(n), kThreads, 0, stream>>>(
-        static_cast<decltype(t)*>(x), bias, relu, n,
-        static_cast<int32_t>(channels));
+    using T = decltype(t);
+    Launch("AddBias", AddBiasKernel<T>, BlocksFor(n), kThreads, stream,
+           static_cast<T*>(x), bias, relu, n, static_cast<int32_t>(channels));
   });
-  CheckLaunch("AddBias");
 }
 
 void BiasGradient(float* dbias, void* dy, const void* y, Type type,
@@ -136,13 +134,11 @@ void BiasGradient(float* dbias, void* dy, const void* y, Type type,
   const dim3 block(kLanes, kRowsAtOnce);
   Dispatch(type, [&](auto t) {
     using T = decltype(t);
-    BiasPartsKernel<<<grid, block, 0, stream>>>(
-        partial, static_cast<T*>(dy), static_cast<const T*>(y), rows, channels);
+    Launch("BiasParts", BiasPartsKernel<T>, grid, block, stream, partial,
+           static_cast<T*>(dy), static_cast<const T*>(y), rows, channels);
   });
-  CheckLaunch("BiasParts");
-  BiasSumKernel<<<BlocksFor(channels), kThreads, 0, stream>>>(
-      dbias, partial, channels, accumulate);
-  CheckLaunch("BiasSum");
+  Launch("BiasSum", BiasSumKernel, BlocksFor(channels), kThreads, stream, dbias,
+         partial, channels, accumulate);
 }
 
 }  // namespace alexnet::cuda

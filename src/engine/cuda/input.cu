@@ -49,20 +49,20 @@ void MakeInput(void* out, Type type, const InputSpec& spec,
                const SliceOf& slice, cudaStream_t stream) {
   const int64_t n = slice.images * spec.shape.height * spec.shape.width;
   Dispatch(type, [&](auto t) {
-    MakeInputKernel<<<BlocksFor(n), kThreads, 0, stream>>>(
-        static_cast<decltype(t)*>(out), spec, slice);
+    using T = decltype(t);
+    Launch("MakeInput", MakeInputKernel<T>, BlocksFor(n), kThreads, stream,
+           static_cast<T*>(out), spec, slice);
   });
-  CheckLaunch("MakeInput");
 }
 
 void ToPlanes(float* out, const void* in, Type type, const Shape3& shape,
               int64_t images, cudaStream_t stream) {
   const int64_t n = images * shape.elements();
   Dispatch(type, [&](auto t) {
-    ToPlanesKernel<<<BlocksFor(n), kThreads, 0, stream>>>(
-        out, static_cast<const decltype(t)*>(in), Dims(shape), n);
+    using T = decltype(t);
+    Launch("ToPlanes", ToPlanesKernel<T>, BlocksFor(n), kThreads, stream, out,
+           static_cast<const T*>(in), Dims(shape), n);
   });
-  CheckLaunch("ToPlanes");
 }
 
 }  // namespace alexnet::cuda

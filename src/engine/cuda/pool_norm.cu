@@ -169,11 +169,10 @@ void PoolForward(void* y, uint8_t* argmax, const Shape3& y_shape, const void* x,
   const int64_t n = images * y_shape.elements();
   Dispatch(type, [&](auto t) {
     using T = decltype(t);
-    PoolForwardKernel<<<BlocksFor(n), kThreads, 0, stream>>>(
-        static_cast<T*>(y), argmax, Dims(y_shape), static_cast<const T*>(x),
-        Dims(x_shape), Window(pool), n);
+    Launch("PoolForward", PoolForwardKernel<T>, BlocksFor(n), kThreads, stream,
+           static_cast<T*>(y), argmax, Dims(y_shape), static_cast<const T*>(x),
+           Dims(x_shape), Window(pool), n);
   });
-  CheckLaunch("PoolForward");
 }
 
 void PoolBackward(void* dx, const Shape3& x_shape, const void* dy,
@@ -183,11 +182,10 @@ void PoolBackward(void* dx, const Shape3& x_shape, const void* dy,
   const int64_t n = images * x_shape.elements();
   Dispatch(type, [&](auto t) {
     using T = decltype(t);
-    PoolBackwardKernel<<<BlocksFor(n), kThreads, 0, stream>>>(
-        static_cast<T*>(dx), Dims(x_shape), static_cast<const T*>(dy), argmax,
-        Dims(y_shape), Window(pool), n);
+    Launch("PoolBackward", PoolBackwardKernel<T>, BlocksFor(n), kThreads,
+           stream, static_cast<T*>(dx), Dims(x_shape),
+           static_cast<const T*>(dy), argmax, Dims(y_shape), Window(pool), n);
   });
-  CheckLaunch("PoolBackward");
 }
 
 void NormForward(void* y, const void* x, const Shape3& shape, Type type,
@@ -197,10 +195,9 @@ void NormForward(void* y, const void* x, const Shape3& shape, Type type,
   const NormFormula<float> formula(norm, shape.channels);
   Dispatch(type, [&](auto t) {
     using T = decltype(t);
-    NormForwardKernel<<<BlocksFor(n), kThreads, 0, stream>>>(
-        static_cast<T*>(y), static_cast<const T*>(x), formula, n);
+    Launch("NormForward", NormForwardKernel<T>, BlocksFor(n), kThreads, stream,
+           static_cast<T*>(y), static_cast<const T*>(x), formula, n);
   });
-  CheckLaunch("NormForward");
 }
 
 void NormBackward(void* dx, const void* dy, const void* x, const Shape3& shape,
@@ -210,11 +207,10 @@ void NormBackward(void* dx, const void* dy, const void* x, const Shape3& shape,
   const NormFormula<float> formula(norm, shape.channels);
   Dispatch(type, [&](auto t) {
     using T = decltype(t);
-    NormBackwardKernel<<<BlocksFor(n), kThreads, 0, stream>>>(
-        static_cast<T*>(dx), static_cast<const T*>(dy),
-        static_cast<const T*>(x), formula, n);
+    Launch("NormBackward", NormBackwardKernel<T>, BlocksFor(n), kThreads,
+           stream, static_cast<T*>(dx), static_cast<const T*>(dy),
+           static_cast<const T*>(x), formula, n);
   });
-  CheckLaunch("NormBackward");
 }
 
 void MapNormForward(void* y, const void* x, const Shape3& shape, Type type,
@@ -224,10 +220,10 @@ void MapNormForward(void* y, const void* x, const Shape3& shape, Type type,
   const MapNormFormula<float> formula(norm, shape);
   Dispatch(type, [&](auto t) {
     using T = decltype(t);
-    MapNormForwardKernel<<<BlocksFor(n), kThreads, 0, stream>>>(
-        static_cast<T*>(y), static_cast<const T*>(x), Dims(shape), formula, n);
+    Launch("MapNormForward", MapNormForwardKernel<T>, BlocksFor(n), kThreads,
+           stream, static_cast<T*>(y), static_cast<const T*>(x), Dims(shape),
+           formula, n);
   });
-  CheckLaunch("MapNormForward");
 }
 
 void MapNormBackward(void* dx, void* dy, const void* x, const Shape3& shape,
@@ -237,14 +233,13 @@ void MapNormBackward(void* dx, void* dy, const void* x, const Shape3& shape,
   const MapNormFormula<float> formula(norm, shape);
   Dispatch(type, [&](auto t) {
     using T = decltype(t);
-    MapNormScaleKernel<<<BlocksFor(n), kThreads, 0, stream>>>(
-        static_cast<T*>(dy), static_cast<const T*>(x), Dims(shape), formula, n);
-    CheckLaunch("MapNormScale");
-    MapNormBackwardKernel<<<BlocksFor(n), kThreads, 0, stream>>>(
-        static_cast<T*>(dx), static_cast<const T*>(dy),
-        static_cast<const T*>(x), Dims(shape), formula, n);
+    Launch("MapNormScale", MapNormScaleKernel<T>, BlocksFor(n), kThreads,
+           stream, static_cast<T*>(dy), static_cast<const T*>(x), Dims(shape),
+           formula, n);
+    Launch("MapNormBackward", MapNormBackwardKernel<T>, BlocksFor(n), kThreads,
+           stream, static_cast<T*>(dx), static_cast<const T*>(dy),
+           static_cast<const T*>(x), Dims(shape), formula, n);
   });
-  CheckLaunch("MapNormBackward");
 }
 
 }  // namespace alexnet::cuda

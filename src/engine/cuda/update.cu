@@ -191,59 +191,52 @@ __global__ void CopyKernel(CopyOut copy, const float* from, int64_t quads) {
 }  // namespace
 
 void BeginStep(const StepBlock& step, cudaStream_t stream) {
-  BeginStepKernel<<<1, 1, 0, stream>>>(step.output);
-  CheckLaunch("BeginStep");
+  Launch("BeginStep", BeginStepKernel, 1, 1, stream, step.output);
 }
 
 void Loss(void* gradient, Type type, const float* logits, int64_t classes,
           double smoothing, const SliceOf& slice, cudaStream_t stream) {
   Dispatch(type, [&](auto t) {
-    LossKernel<<<1, kThreads, 0, stream>>>(static_cast<decltype(t)*>(gradient),
-                                           logits, classes, smoothing, slice);
+    using T = decltype(t);
+    Launch("Loss", LossKernel<T>, 1, kThreads, stream,
+           static_cast<T*>(gradient), logits, classes, smoothing, slice);
   });
-  CheckLaunch("Loss");
 }
 
 void KeepGradient(float* gradient, const void* dw, Type type, int64_t n,
                   bool accumulate, cudaStream_t stream) {
   Dispatch(type, [&](auto t) {
-    KeepGradientKernel<<<BlocksFor(n), kThreads, 0, stream>>>(
-        gradient, static_cast<const decltype(t)*>(dw), n, accumulate);
+    using T = decltype(t);
+    Launch("KeepGradient", KeepGradientKernel<T>, BlocksFor(n), kThreads,
+           stream, gradient, static_cast<const T*>(dw), n, accumulate);
   });
-  CheckLaunch("KeepGradient");
 }
 
 void FindNonFinite(const float* gradients, const FlatTiles& flat,
                    const StepBlock& step, cudaStream_t stream) {
-  FindNonFiniteKernel<<<BlocksFor(flat), kThreads, 0, stream>>>(gradients, flat,
-                                                                step.output);
-  CheckLaunch("FindNonFinite");
+  Launch("FindNonFinite", FindNonFiniteKernel, BlocksFor(flat), kThreads,
+         stream, gradients, flat, step.output);
 }
 
 void ClipGradients(const float* gradients, double limit, double* squares,
                    const FlatTiles& flat, const StepBlock& step,
                    cudaStream_t stream) {
-  SquaresKernel<<<BlocksFor(flat), kThreads, 0, stream>>>(squares, gradients,
-                                                          flat);
-  CheckLaunch("Squares");
-  ClipKernel<<<1, kThreads, 0, stream>>>(squares, flat.count, limit,
-                                         step.output);
-  CheckLaunch("Clip");
+  Launch("Squares", SquaresKernel, BlocksFor(flat), kThreads, stream, squares,
+         gradients, flat);
+  Launch("Clip", ClipKernel, 1, kThreads, stream, squares, flat.count, limit,
+         step.output);
 }
 
 void Update(const ParameterTile& values, const float* gradients, void* copy,
             const FlatTiles& flat, const StepBlock& step, cudaStream_t stream) {
-  UpdateKernel<<<BlocksFor(flat), kThreads, 0, stream>>>(
-      values, gradients, CopyOut{static_cast<__nv_bfloat162*>(copy)}, flat,
-      step);
-  CheckLaunch("Update");
+  Launch("Update", UpdateKernel, BlocksFor(flat), kThreads, stream, values,
+         gradients, CopyOut{static_cast<__nv_bfloat162*>(copy)}, flat, step);
 }
 
 void CopyAsBfloat16(void* to, const float* from, int64_t n,
                     cudaStream_t stream) {
-  CopyKernel<<<BlocksFor(n / 4), kThreads, 0, stream>>>(
-      CopyOut{static_cast<__nv_bfloat162*>(to)}, from, n / 4);
-  CheckLaunch("CopyAsBfloat16");
+  Launch("Copy", CopyKernel, BlocksFor(n / 4), kThreads, stream,
+         CopyOut{static_cast<__nv_bfloat162*>(to)}, from, n / 4);
 }
 
 }  // namespace alexnet::cuda
