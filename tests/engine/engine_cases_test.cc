@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "alexnet/engine.h"
+#include "alexnet/error.h"
 #include "core/isa.h"
 #include "engine/golden.h"
 #include "engine/loss.h"
@@ -163,11 +164,21 @@ TEST_P(EngineCases, SlicesSumToTheWhole) {
   }
 }
 
-// Maps, and what linear layers multiply, are rounded to 2⁻⁹ in every layer.
-constexpr double kBfloat16Tolerance = 2e-2;
-// Where rounding changes a sign before a ReLU or the winner of a pooling, whole
-// terms of these small sums move; a wrong mask or layout is off by the norm.
-constexpr double kBfloat16KinkTolerance = 0.3;
+struct Bfloat16Tolerances {
+  double smooth;
+  // Where rounding changes a sign before a ReLU or the winner of a pooling,
+  // whole terms of these small sums move; a wrong mask or layout is off by the
+  // norm.
+  double kinks;
+};
+
+// On the CPU maps, and what linear layers multiply, are rounded to 2⁻⁹ in every
+// layer; on a GPU weights and the linear layers' gradients as well. Found
+// over eight seeds, with the host as the GPU: 0.034 and 0.40 at most.
+Bfloat16Tolerances TolerancesOf(Device device) {
+  return device == Device::kCuda ? Bfloat16Tolerances{4e-2, 0.5}
+                                 : Bfloat16Tolerances{2e-2, 0.3};
+}
 
 bool HasKinks(const ModelSpec& model) {
   return std::any_of(model.layers.begin(), model.layers.end(),
@@ -180,20 +191,21 @@ bool HasKinks(const ModelSpec& model) {
 class Bfloat16Cases : public EngineCases {
  protected:
   void SetUp() override {
-    if (SelectedIsa() < Isa::kAvx512Bf16) {
-      GTEST_SKIP() << "this machine has no bfloat16";
+    if (std::get<0>(GetParam()) == Device::kCpu &&
+        SelectedIsa() < Isa::kAvx512Bf16) {
+      GTEST_SKIP() << "this processor has no bfloat16";
     }
     spec_.precision = Precision::kBfloat16;
   }
 };
 
 TEST_P(Bfloat16Cases, LossAndGradientsAgree) {
-  const double tolerance =
-      HasKinks(spec_.model) ? kBfloat16KinkTolerance : kBfloat16Tolerance;
+  const auto [smooth, kinks] = TolerancesOf(spec_.device);
+  const double tolerance = HasKinks(spec_.model) ? kinks : smooth;
   for (const Algorithms algorithms : {Algorithms::kExact, Algorithms::kFast}) {
     spec_.algorithms = algorithms;
     SCOPED_TRACE(Name(algorithms));
-    ExpectLossAndGradients(kBfloat16Tolerance, tolerance);
+    ExpectLossAndGradients(smooth, tolerance);
   }
 }
 
@@ -201,6 +213,7 @@ TEST_P(Bfloat16Cases, SameSeedSameBits) {
   std::vector<std::vector<float>> weights;
   for (int run = 0; run < 2; ++run) {
     const std::unique_ptr<Engine> engine = Make();
+    spec_.kernel_plan = engine->kernel_plan();
     for (int64_t step = 1; step <= 3; ++step) {
       engine->Wait(engine->TrainStep(batch_, {.step = step, .epoch = kEpoch}));
     }
@@ -227,21 +240,29 @@ TEST_P(Bfloat16Cases, InferenceAgreesWithTraining) {
   EXPECT_LE(RelativeError(logits, std::span<const float>(expected)), 1e-2);
 }
 
-INSTANTIATE_TEST_SUITE_P(, Bfloat16Cases,
-                         ::testing::Combine(::testing::Values(Device::kCpu),
-                                            ::testing::ValuesIn(OpCases())),
-                         [](const auto& info) {
-                           return std::get<1>(info.param).name;
-                         });
+std::string NameOf(
+    const ::testing::TestParamInfo<EngineCases::ParamType>& info) {
+  const auto& [device, op_case] = info.param;
+  return Concat(Name(device), "_", op_case.name);
+}
+
+std::vector<Device> DevicesWithBfloat16() {
+  std::vector<Device> devices = AvailableDevices();
+  std::erase(devices, Device::kReference);
+  return devices;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , Bfloat16Cases,
+    ::testing::Combine(::testing::ValuesIn(DevicesWithBfloat16()),
+                       ::testing::ValuesIn(OpCases())),
+    NameOf);
 
 INSTANTIATE_TEST_SUITE_P(
     , EngineCases,
     ::testing::Combine(::testing::ValuesIn(AvailableDevices()),
                        ::testing::ValuesIn(OpCases())),
-    [](const auto& info) {
-      return std::string(Name(std::get<0>(info.param))) + "_" +
-             std::get<1>(info.param).name;
-    });
+    NameOf);
 
 }  // namespace
 }  // namespace alexnet

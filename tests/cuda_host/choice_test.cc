@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+// Which of the engines that cudnn.cc offers the CUDA engine takes.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <regex>
+
+#include "engine/op_cases.h"
+
+namespace alexnet {
+namespace {
+
+using ::testing::AnyOf;
+using ::testing::Each;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+std::unique_ptr<Engine> Make(Precision precision, Algorithms algorithms,
+                             const std::string& plan = "") {
+  EngineSpec spec;
+  spec.model = testing_support::Net(
+      {3, 8, 8}, {testing_support::Conv(3, 4, {3, 3}, {1, 1}, {1, 1, 1, 1}),
+                  testing_support::Conv(4, 4, {3, 3})});
+  spec.source = spec.model.input;
+  spec.batch_size = 2;
+  spec.training = true;
+  spec.device = Device::kCuda;
+  spec.precision = precision;
+  spec.algorithms = algorithms;
+  spec.kernel_plan = plan;
+  return MakeEngine(spec);
+}
+
+// Of each pass of the two convolutions, but for the first one's to the data.
+std::vector<std::string> Chosen(const Engine& engine) {
+  const std::string plan = engine.kernel_plan();
+  static const std::regex kChoice(R"(^\d+ (forward|data|weights) (.*)$)",
+                                  std::regex::multiline);
+  std::vector<std::string> chosen;
+  for (std::sregex_iterator at(plan.begin(), plan.end(), kChoice), end;
+       at != end; ++at) {
+    chosen.push_back((*at)[2]);
+  }
+  return chosen;
+}
+
+TEST(CudnnEngines, AreThoseThatKeepThePromises) {
+  const auto exact = Make(Precision::kFloat32, Algorithms::kExact);
+  EXPECT_THAT(exact->library(), HasSubstr("the host as a GPU"));
+  EXPECT_THAT(Chosen(*exact), SizeIs(5));
+  EXPECT_THAT(Chosen(*exact), Each("f0:0=3"));
+  EXPECT_THAT(Chosen(*Make(Precision::kFloat32, Algorithms::kFast)),
+              Each(AnyOf("f0:0=3", "f3:0=3")));
+  EXPECT_THAT(Chosen(*Make(Precision::kTf32, Algorithms::kFast)),
+              Each(AnyOf("f0:0=3", "f2:0=3")));
+  // Weight gradients in float32, the rest in bfloat16.
+  EXPECT_THAT(Chosen(*Make(Precision::kBfloat16, Algorithms::kFast)),
+              Each(AnyOf("b0:0=3", "b2:0=3", "f0:0=3", "f2:0=3")));
+}
+
+TEST(CudnnEngines, ThatAPlanNamesAreTakenAgain) {
+  std::string plan = Make(Precision::kTf32, Algorithms::kFast)->kernel_plan();
+  for (const char* engine : {"f2:", "f0:"}) {
+    plan = std::regex_replace(plan, std::regex("f[02]:"), engine);
+    EXPECT_EQ(Make(Precision::kTf32, Algorithms::kFast, plan)->kernel_plan(),
+              plan);
+  }
+  plan = std::regex_replace(plan, std::regex("f0:0=3"), "direct");
+  EXPECT_EQ(Make(Precision::kTf32, Algorithms::kFast, plan)->kernel_plan(),
+            plan);
+}
+
+}  // namespace
+}  // namespace alexnet
