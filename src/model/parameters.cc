@@ -106,10 +106,10 @@ void Freeze(ModelSpec& model, std::span<const std::string> names) {
       frozen = frozen || layer.frozen;
     }
     if (!frozen) {
-      throw UsageError(Concat("freeze: the network ", model.arch,
-                              named ? " has no parameters in layer '"
-                                    : " has no layer '",
-                              name, "'"));
+      throw UsageError(
+          Concat("freeze: the network ", model.arch,
+                 named ? " has no parameters in layer '" : " has no layer '",
+                 name, "'"));
     }
   }
 }
