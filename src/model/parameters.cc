@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The table of a network's parameters.
-#include <ranges>
+#include <algorithm>
 
 #include "alexnet/error.h"
 #include "alexnet/model.h"
@@ -88,10 +88,11 @@ void SetInit(ModelSpec& model, const InitSpec& init) {
 
 void SetHeInit(ModelSpec& model) {
   SetInit(model, {.kind = InitKind::kHe});
-  for (LayerSpec& layer : std::views::reverse(model.layers)) {
-    if (!HasParameters(layer.op)) continue;
-    layer.init = {.kind = InitKind::kNormal, .std = 0.01};
-    break;
+  const auto last = std::find_if(
+      model.layers.rbegin(), model.layers.rend(),
+      [](const LayerSpec& layer) { return HasParameters(layer.op); });
+  if (last != model.layers.rend()) {
+    last->init = {.kind = InitKind::kNormal, .std = 0.01};
   }
 }
 

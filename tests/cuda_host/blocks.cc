@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A block's threads in turn, each on a stack of its own once they wait for one
-// another.
+// another. The C library's checked longjmp refuses to go to another stack.
+#undef _FORTIFY_SOURCE
 #include <cuda_runtime_api.h>
 #include <setjmp.h>
 #include <ucontext.h>
@@ -8,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <span>
 #include <vector>
 
 namespace {
@@ -48,7 +50,7 @@ void Body() {
 void Begin(Fiber& fiber) {
   ucontext_t context;
   ucontext_t unused;
-  fiber.stack = std::make_unique<char[]>(kStackBytes);
+  fiber.stack = std::make_unique_for_overwrite<char[]>(kStackBytes);
   getcontext(&context);
   context.uc_stack.ss_sp = fiber.stack.get();
   context.uc_stack.ss_size = kStackBytes;
@@ -78,7 +80,7 @@ dim3 IndexOf(unsigned thread) {
 }
 
 // The first thread tells whether the block's threads wait for one another.
-void RunBlock(std::vector<Fiber>& fibers) {
+void RunBlock(std::span<Fiber> fibers) {
   Start(fibers[0], {0, 0, 0});
   const auto count = static_cast<unsigned>(fibers.size());
   if (fibers[0].done) {
@@ -111,7 +113,8 @@ namespace cuda_host {
 
 void RunBlocks(dim3 grid, dim3 block, const std::function<void()>& thread) {
   static std::vector<Fiber> fibers;
-  fibers.resize(block.x * block.y * block.z);
+  const size_t threads = size_t{block.x} * block.y * block.z;
+  if (fibers.size() < threads) fibers.resize(threads);
   kernel_thread = &thread;
   gridDim = grid;
   blockDim = block;
@@ -119,7 +122,7 @@ void RunBlocks(dim3 grid, dim3 block, const std::function<void()>& thread) {
     for (unsigned y = 0; y < grid.y; ++y) {
       for (unsigned x = 0; x < grid.x; ++x) {
         blockIdx = {x, y, z};
-        RunBlock(fibers);
+        RunBlock(std::span(fibers).first(threads));
       }
     }
   }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Matrix products as the formula says, summed in double.
 #include <cublasLt.h>
 #include <cuda_bf16.h>
 

@@ -8,6 +8,7 @@
 #include <cuda_bf16.h>
 #include <cudnn.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdio>
@@ -264,7 +265,7 @@ cudnnStatus_t Give(const std::vector<T>& all, int64_t most, int64_t* count,
                    void* values) {
   if (most < std::ssize(all)) return CUDNN_STATUS_BAD_PARAM;
   *count = std::ssize(all);
-  std::memcpy(values, all.data(), all.size() * sizeof(T));
+  std::ranges::copy(all, static_cast<T*>(values));
   return CUDNN_STATUS_SUCCESS;
 }
 

@@ -4,6 +4,7 @@
 // waited for, needs it done.
 #include <cuda_runtime_api.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdlib>
@@ -90,25 +91,25 @@ constexpr size_t kAlignment = 512;  // of cudaMalloc
 
 cudaError_t Allocate(void** memory, size_t bytes) {
   if (Capturing()) return cudaErrorStreamCaptureUnsupported;
-  *memory = std::aligned_alloc(
-      kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
-  return *memory ? cudaSuccess : cudaErrorMemoryAllocation;
+  // Of the exact size, so that a sanitizer sees what goes beyond it.
+  return posix_memalign(memory, kAlignment, bytes) == 0
+             ? cudaSuccess
+             : cudaErrorMemoryAllocation;
 }
 
 // Of large blocks the pages are given back, to come again as zeros when they
 // are used: most of a workspace never is.
 void Clear(void* memory, size_t bytes) {
-  constexpr size_t kPage = 4096;
   constexpr size_t kLarge = size_t{1} << 20;
-  if (bytes < kLarge) {
-    std::memset(memory, 0, bytes);
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  auto* const begin = static_cast<char*>(memory);
+  const size_t head = -reinterpret_cast<uintptr_t>(begin) % page;
+  const size_t whole = bytes < kLarge ? 0 : (bytes - head) / page * page;
+  if (whole == 0 || madvise(begin + head, whole, MADV_DONTNEED) != 0) {
+    std::memset(begin, 0, bytes);
     return;
   }
-  auto* const begin = static_cast<char*>(memory);
-  const size_t head = -reinterpret_cast<uintptr_t>(begin) % kPage;
-  const size_t whole = (bytes - head) / kPage * kPage;
   std::memset(begin, 0, head);
-  madvise(begin + head, whole, MADV_DONTNEED);
   std::memset(begin + head + whole, 0, bytes - head - whole);
 }
 

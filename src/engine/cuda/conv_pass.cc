@@ -135,7 +135,7 @@ bool Offered(const F& f) {
     f();
     return true;
   } catch (const NotSupported&) {
-    // A launch that was refused is remembered, and would be blamed on the next.
+    // A launch that was refused is remembered, and might be blamed on the next.
     cudaGetLastError();
     return false;
   }
