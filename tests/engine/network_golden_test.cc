@@ -3,12 +3,10 @@
 // loss, every gradient, and, of some, the losses of ten training steps.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <numeric>
 #include <tuple>
 
 #include "alexnet/engine.h"
-#include "core/isa.h"
 #include "engine/golden.h"
 #include "engine/op_cases.h"
 
@@ -88,21 +86,7 @@ TEST_P(NetworkGolden, Logits) {
   EXPECT_LE(error, kTolerance);
 }
 
-// The images were chosen so that PyTorch's float32 and float64 agree; with
-// these networks one of their ReLUs or poolings still lies so near to deciding
-// otherwise that AVX2's order of sums does: 1e-4 to 5e-3 from PyTorch's. Of
-// cifar-small the reference engine's gradients are within 2e-6 of AVX2's.
-bool AtAKink(const Job& job) {
-  constexpr std::string_view kNear[] = {"note", "caffe-alexnet", "torchvision",
-                                        "cifar-small"};
-  return job.device == Device::kCpu && SelectedIsa() < Isa::kAvx512 &&
-         std::ranges::find(kNear, job.arch) != std::end(kNear);
-}
-
 TEST_P(NetworkGolden, LossAndGradients) {
-  if (AtAKink(GetParam())) {
-    GTEST_SKIP() << "these images are at a kink for this order of sums";
-  }
   const StepResult result =
       engine_->Wait(engine_->TrainStep(MakeBatch(first_), {}));
   const double loss = golden_["loss"];

@@ -96,67 +96,64 @@ void MultiplyRows(const float* maps, int64_t tiles, int64_t rows,
   }
 }
 
-void Multiply(const float* maps, const float* weights, int64_t planes,
-              int64_t tiles, int64_t inputs, int64_t outputs, float* to) {
-  const int64_t blocks = outputs / kLanes;
-  const int64_t pairs = (blocks + kColumns - 1) / kColumns;
+// Calls product<kBlocks>() with as many blocks as there are, kMost at most.
+template <int kMost, class Product>
+void WithBlocks(int64_t blocks, const Product& product) {
+  if constexpr (kMost > 1) {
+    if (blocks < kMost) return WithBlocks<kMost - 1>(blocks, product);
+  }
+  product.template operator()<kMost>();
+}
+
+// Calls product<kBlocks>(ξ, first block) for all blocks of outputs of all
+// planes, kMost blocks at once while there are so many.
+template <int kMost, class Product>
+void ForEachBlocks(int64_t planes, int64_t blocks, const Product& product) {
+  const int64_t groups = (blocks + kMost - 1) / kMost;
 #pragma omp parallel for collapse(2) schedule(static)
   for (int64_t xi = 0; xi < planes; ++xi) {
-    for (int64_t pair = 0; pair < pairs; ++pair) {
-      const int64_t block = pair * kColumns;
-      const float* left = maps + xi * inputs * tiles;
-      const float* right = weights + (xi * blocks + block) * inputs * kLanes;
-      float* out = to + (xi * blocks + block) * tiles * kLanes;
-      if (block + kColumns <= blocks) {
-        MultiplyRows<kRows, kColumns>(left, tiles, tiles, right, inputs, out);
-      } else {
-        MultiplyRows<kRows, 1>(left, tiles, tiles, right, inputs, out);
-      }
+    for (int64_t group = 0; group < groups; ++group) {
+      const int64_t block = group * kMost;
+      WithBlocks<kMost>(blocks - block, [&]<int kBlocks>() {
+        product.template operator()<kBlocks>(xi, block);
+      });
     }
   }
 }
 
-// Of the blocks of outputs [0, blocks), kWidth at most.
-template <int kWidth>
-void MultiplyTransposedBlocks(const float* maps, const float* gradients,
-                              int64_t tiles, int64_t inputs, int64_t blocks,
-                              bool accumulate, float* to) {
-  if constexpr (kWidth > 1) {
-    if (blocks < kWidth) {
-      return MultiplyTransposedBlocks<kWidth - 1>(
-          maps, gradients, tiles, inputs, blocks, accumulate, to);
-    }
-  }
-  constexpr int kHeight = kTransposedRows;
-  for (int64_t c = 0; c < inputs; c += kHeight) {
-    MultiplyTile<kHeight, kWidth>(
-        {.data = maps + c / kLanes * tiles * kLanes + c % kLanes,
-         .row = 1,
-         .outer = 1,
-         .outer_step = 0,
-         .inner = tiles,
-         .inner_step = kLanes},
-        gradients, tiles * kLanes, accumulate, to + c * kLanes,
-        inputs * kLanes);
-  }
+void Multiply(const float* maps, const float* weights, int64_t planes,
+              int64_t tiles, int64_t inputs, int64_t outputs, float* to) {
+  const int64_t blocks = outputs / kLanes;
+  ForEachBlocks<kColumns>(
+      planes, blocks, [&]<int kBlocks>(int64_t xi, int64_t block) {
+        MultiplyRows<kRows, kBlocks>(
+            maps + xi * inputs * tiles, tiles, tiles,
+            weights + (xi * blocks + block) * inputs * kLanes, inputs,
+            to + (xi * blocks + block) * tiles * kLanes);
+      });
 }
 
 void MultiplyTransposed(const float* maps, const float* gradients,
                         int64_t planes, int64_t tiles, int64_t inputs,
                         int64_t outputs, bool accumulate, float* to) {
   const int64_t blocks = outputs / kLanes;
-  const int64_t groups = (blocks + kTransposedColumns - 1) / kTransposedColumns;
-#pragma omp parallel for collapse(2) schedule(static)
-  for (int64_t xi = 0; xi < planes; ++xi) {
-    for (int64_t group = 0; group < groups; ++group) {
-      const int64_t block = group * kTransposedColumns;
-      MultiplyTransposedBlocks<kTransposedColumns>(
-          maps + xi * inputs * tiles,
-          gradients + (xi * blocks + block) * tiles * kLanes, tiles, inputs,
-          blocks - block, accumulate,
-          to + (xi * blocks + block) * inputs * kLanes);
-    }
-  }
+  ForEachBlocks<kTransposedColumns>(
+      planes, blocks, [&]<int kBlocks>(int64_t xi, int64_t block) {
+        const float* left = maps + xi * inputs * tiles;
+        const float* right = gradients + (xi * blocks + block) * tiles * kLanes;
+        float* out = to + (xi * blocks + block) * inputs * kLanes;
+        for (int64_t c = 0; c < inputs; c += kTransposedRows) {
+          MultiplyTile<kTransposedRows, kBlocks>(
+              {.data = left + c / kLanes * tiles * kLanes + c % kLanes,
+               .row = 1,
+               .outer = 1,
+               .outer_step = 0,
+               .inner = tiles,
+               .inner_step = kLanes},
+              right, tiles * kLanes, accumulate, out + c * kLanes,
+              inputs * kLanes);
+        }
+      });
 }
 
 }  // namespace
