@@ -2,7 +2,7 @@
 // AlexNet's shape for images of 32×32 as they are: five convolutions, three
 // overlapping poolings (32, 15, 7, 3) and three linear layers, with the widths
 // of the single-column network and a first kernel of 5×5, since 11×11 with
-// stride 4 would leave 8×8. Ours; weights begin as He et al. (2015) for ReLUs.
+// stride 4 would leave 8×8. Ours; weights begin as SetHeInit sets them.
 #include "model/presets.h"
 
 namespace alexnet {

@@ -116,7 +116,8 @@ void ForEachOption(Options&& options, Visitor&& visit) {
   add(o.arch, "arch", "network");
   add(o.classes, "classes", "outputs (0: as many as the images have classes)");
   add(o.init, "init",
-      "initial weights: the network's own, torch (PyTorch's default) or he");
+      "initial weights: the network's own, torch (PyTorch's default) or he "
+      "(all layers but the last)");
   add(o.pretrained, "pretrained",
       "begin with the weights of this file; a last layer of another size is "
       "replaced");

@@ -110,7 +110,8 @@ void CheckSchedule(const ScheduleSpec& spec) {
   require(spec.step_epochs > 0 && std::isfinite(spec.step_epochs), "step",
           spec.step_epochs, "more than 0 epochs");
   if (spec.kind == ScheduleKind::kMultiStep && spec.milestones.empty()) {
-    throw UsageError("schedule: multistep: got no milestones, expected some");
+    throw UsageError(
+        "schedule: multistep: got no milestones, expected some: 30,60,80");
   }
   for (const double epoch : spec.milestones) {
     require(epoch >= 0 && std::isfinite(epoch), "milestone", epoch,

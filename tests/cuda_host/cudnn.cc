@@ -4,7 +4,7 @@
 // promise of ours shows:
 //   0 is exact; 1 is not deterministic, and ends the process if it is used;
 //   2 rounds its inputs to TF32; 3 says that it is Winograd's; 4 is offered,
-//   but then not supported.
+//   but then not supported; 5 fails when it is used.
 #include <cuda_bf16.h>
 #include <cudnn.h>
 
@@ -50,6 +50,8 @@ constexpr int kRandom = 1;
 constexpr int kTf32 = 2;
 constexpr int kWinograd = 3;
 constexpr int kUnsupported = 4;
+constexpr int kFailing = 5;
+constexpr size_t kWorkspace = size_t{1} << 10;
 
 std::set<const HostDescriptor*>& Alive() {
   static std::set<const HostDescriptor*> alive;
@@ -62,22 +64,23 @@ using Index = std::array<int64_t, 4>;
 struct Tensor {
   cudnnDataType_t type = CUDNN_DATA_FLOAT;
   Index size = {}, stride = {};
-  int64_t id = 0;
+  int64_t id = 0, alignment = 0;
   void* data = nullptr;
 
   bool Read(const HostDescriptor* from) {
     std::array<cudnnDataType_t, 1> types;
-    std::array<int64_t, 1> ids, alignment;
+    std::array<int64_t, 1> ids, bytes;
     if (!from || from->type != CUDNN_BACKEND_TENSOR_DESCRIPTOR ||
         !from->Read(CUDNN_ATTR_TENSOR_DATA_TYPE, types) ||
         !from->Read(CUDNN_ATTR_TENSOR_DIMENSIONS, size) ||
         !from->Read(CUDNN_ATTR_TENSOR_STRIDES, stride) ||
         !from->Read(CUDNN_ATTR_TENSOR_UNIQUE_ID, ids) ||
-        !from->Read(CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, alignment)) {
+        !from->Read(CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, bytes)) {
       return false;
     }
     type = types[0];
     id = ids[0];
+    alignment = bytes[0];
     return true;
   }
   int64_t elements() const { return size[0] * size[1] * size[2] * size[3]; }
@@ -108,21 +111,27 @@ float AsTf32(float value) {
 // The names of a kind of operation's parts.
 struct Kind {
   cudnnBackendDescriptorType_t type;
-  cudnnBackendAttributeName_t conv, x, y, w;
+  cudnnBackendAttributeName_t alpha, beta, conv, x, y, w;
   int out;  // which of x, y, w
 };
 constexpr Kind kKinds[] = {
     {CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR,
+     CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA,
+     CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA,
      CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC,
      CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X,
      CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y,
      CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W, 1},
     {CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR,
+     CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_ALPHA,
+     CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_BETA,
      CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC,
      CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX,
      CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY,
      CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W, 0},
     {CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_FILTER_DESCRIPTOR,
+     CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_ALPHA,
+     CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_BETA,
      CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_CONV_DESC,
      CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_X,
      CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DY,
@@ -138,7 +147,13 @@ struct Convolution {
       if (kind.type != operation.type) continue;
       out = kind.out;
       const HostDescriptor* conv = operation.Part(kind.conv);
-      return conv && tensors[0].Read(operation.Part(kind.x)) &&
+      std::array<float, 1> alpha, beta;
+      std::array<cudnnConvolutionMode_t, 1> mode;
+      return conv && operation.Read(kind.alpha, alpha) && alpha[0] == 1 &&
+             operation.Read(kind.beta, beta) && beta[0] == 0 &&
+             conv->Read(CUDNN_ATTR_CONVOLUTION_CONV_MODE, mode) &&
+             mode[0] == CUDNN_CROSS_CORRELATION &&
+             tensors[0].Read(operation.Part(kind.x)) &&
              tensors[1].Read(operation.Part(kind.y)) &&
              tensors[2].Read(operation.Part(kind.w)) &&
              conv->Read(CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES, stride) &&
@@ -220,7 +235,6 @@ struct Convolution {
   }
 };
 
-// Of a plan or a configuration.
 bool ReadGraph(const HostDescriptor& graph, Convolution& convolution) {
   const HostDescriptor* operation = graph.Part(CUDNN_ATTR_OPERATIONGRAPH_OPS);
   return operation && convolution.Read(*operation);
@@ -238,7 +252,7 @@ std::vector<int> EnginesOf(cudnnBackendHeurMode_t mode) {
     case CUDNN_HEUR_MODE_A:
       return {kRandom, kTf32, kExact};
     case CUDNN_HEUR_MODE_B:
-      return {kWinograd, kUnsupported, kExact};
+      return {kWinograd, kUnsupported, kFailing, kExact};
     case CUDNN_HEUR_MODE_FALLBACK:
       break;
   }
@@ -349,9 +363,10 @@ cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t descriptor,
                                        cudnnBackendAttributeType_t type,
                                        int64_t count, const void* values) {
   if (descriptor->finalized) return CUDNN_STATUS_BAD_PARAM;
-  const bool small = type == CUDNN_TYPE_FLOAT || type == CUDNN_TYPE_DATA_TYPE ||
-                     type == CUDNN_TYPE_CONVOLUTION_MODE ||
-                     type == CUDNN_TYPE_HEUR_MODE;
+  const bool small =
+      type == CUDNN_TYPE_FLOAT || type == CUDNN_TYPE_DATA_TYPE ||
+      type == CUDNN_TYPE_CONVOLUTION_MODE || type == CUDNN_TYPE_HEUR_MODE ||
+      type == CUDNN_TYPE_KNOB_TYPE || type == CUDNN_TYPE_NUMERICAL_NOTE;
   const auto bytes = static_cast<size_t>(count) * (small ? 4 : 8);
   const auto* first = static_cast<const std::byte*>(values);
   descriptor->values[name] = {first, first + bytes};
@@ -395,7 +410,7 @@ cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t descriptor,
     case CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE:
       return Give<int64_t>({3}, most, count, values);
     case CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE:
-      return Give<int64_t>({1 << 10}, most, count, values);
+      return Give<int64_t>({kWorkspace}, most, count, values);
     default:
       return CUDNN_STATUS_BAD_PARAM;
   }
@@ -408,10 +423,12 @@ cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle,
   Convolution convolution;
   std::array<int64_t, 3> ids;
   std::array<void*, 3> data;
+  std::array<void*, 1> workspace;
   if (!chosen || !Alive().contains(chosen->graph) ||
       !ReadGraph(*chosen->graph, convolution) ||
       !pack->Read(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, ids) ||
-      !pack->Read(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, data)) {
+      !pack->Read(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, data) ||
+      !pack->Read(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, workspace)) {
     return CUDNN_STATUS_BAD_PARAM;
   }
   if (chosen->engine == kRandom) {
@@ -422,9 +439,16 @@ cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle,
     for (size_t i = 0; i < ids.size(); ++i) {
       if (ids[i] == tensor.id) tensor.data = data[i];
     }
-    if (!tensor.data) return CUDNN_STATUS_BAD_PARAM;
+    if (!tensor.data || reinterpret_cast<uintptr_t>(tensor.data) %
+                                static_cast<uintptr_t>(tensor.alignment) !=
+                            0) {
+      return CUDNN_STATUS_BAD_PARAM;
+    }
   }
-  cuda_host::Enqueue(handle->stream, [convolution, engine = chosen->engine] {
+  if (chosen->engine == kFailing) return CUDNN_STATUS_EXECUTION_FAILED;
+  cuda_host::Enqueue(handle->stream, [=, engine = chosen->engine] {
+    // Whatever lay there is gone.
+    std::memset(workspace[0], 0xFF, kWorkspace);
     convolution.Run(engine);
   });
   return CUDNN_STATUS_SUCCESS;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Streams, events, graphs and memory. Everything is put off as long as the
-// documentation allows: work starts when the host, or a stream that is being
-// waited for, needs it done.
+// Streams, events, graphs and memory. Work is put off: it starts when the host,
+// or a stream that is being waited for, needs it done.
 #include <cuda_runtime_api.h>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -17,10 +19,6 @@
 using Work = std::function<void()>;
 
 struct HostGraph {
-  std::vector<Work> nodes;
-};
-
-struct HostGraphExec {
   std::vector<Work> nodes;
 };
 
@@ -45,10 +43,12 @@ struct HostEvent {
   std::shared_ptr<HostStream> stream;
   int64_t number = 0;
   std::shared_ptr<double> milliseconds = std::make_shared<double>();
+  bool timed = true;
 
   void Wait() const {
     if (stream) stream->RunTo(number);
   }
+  bool HasTime() const { return timed && stream && stream->done >= number; }
 };
 
 namespace {
@@ -87,7 +87,7 @@ bool Capturing() {
   return false;
 }
 
-constexpr size_t kAlignment = 512;  // of cudaMalloc
+constexpr size_t kAlignment = 256;  // of cudaMalloc, as it promises
 
 cudaError_t Allocate(void** memory, size_t bytes) {
   if (Capturing()) return cudaErrorStreamCaptureUnsupported;
@@ -100,6 +100,9 @@ cudaError_t Allocate(void** memory, size_t bytes) {
 // Of large blocks the pages are given back, to come again as zeros when they
 // are used: most of a workspace never is.
 void Clear(void* memory, size_t bytes) {
+#ifdef __SANITIZE_ADDRESS__
+  if (__asan_region_is_poisoned(memory, bytes)) std::abort();
+#endif
   constexpr size_t kLarge = size_t{1} << 20;
   const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   auto* const begin = static_cast<char*>(memory);
@@ -182,8 +185,9 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   return cudaSuccess;
 }
 
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
   *event = new HostEvent;
+  (*event)->timed = (flags & cudaEventDisableTiming) == 0;
   return cudaSuccess;
 }
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
@@ -203,6 +207,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
 }
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin,
                                  cudaEvent_t end) {
+  if (!begin->HasTime() || !end->HasTime()) return cudaErrorInvalidValue;
   *milliseconds = static_cast<float>(*end->milliseconds - *begin->milliseconds);
   return cudaSuccess;
 }
@@ -272,7 +277,7 @@ cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
 }
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* made, cudaGraph_t graph,
                                  unsigned long long) {
-  *made = new HostGraphExec{graph->nodes};
+  *made = new HostGraph{graph->nodes};
   return cudaSuccess;
 }
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph) {

@@ -168,6 +168,7 @@ TEST_P(EngineTest, PreprocessIsScaledAndNormalised) {
 
 TEST_P(EngineTest, SameStepsSameBits) {
   const std::unique_ptr<Engine> a = Make();
+  spec_.kernel_plan = a->kernel_plan();
   const std::unique_ptr<Engine> b = Make();
   for (int64_t step = 1; step <= 3; ++step) {
     EXPECT_EQ(Step(*a, step).loss, Step(*b, step).loss);

@@ -52,7 +52,7 @@ class NetworkGolden : public ::testing::TestWithParam<Job> {
     spec.device = GetParam().device;
     spec.algorithms = Algorithms::kExact;
     engine_ = MakeEngine(spec);
-    first_ = golden_.value("first_image", int64_t{0});
+    first_ = golden_["first_image"];
     Initialize(*engine_, 0);
   }
 

@@ -69,6 +69,14 @@ TEST(Recipes, OfThePaperAndOfCaffeHaveTheirNumbers) {
   EXPECT_EQ(caffe.lr_step, 20);
   EXPECT_EQ(caffe.image_size, 256);
   EXPECT_EQ(caffe.augment, "patch:227,flip");
+  // Pixels from 0 to 255 less Caffe's mean of ILSVRC 2012, red first.
+  constexpr double kMean[] = {123, 117, 104};
+  for (const RunOptions& options : {paper, caffe}) {
+    for (size_t c = 0; c < 3; ++c) {
+      EXPECT_NEAR(options.mean[c] * 255, kMean[c], 1e-4);
+      EXPECT_NEAR(options.std[c] * 255, 1, 1e-6);
+    }
+  }
 }
 
 TEST(Recipes, AreReadLineByLine) {

@@ -84,6 +84,12 @@ TEST(Schedule, WarmUpRisesEvenlyToWhereTheScheduleBegins) {
   }
 }
 
+TEST(Schedule, AStepThatNeverComesChangesNothing) {
+  ScheduleSpec spec = Spec("step");
+  spec.step_epochs = 1e300;
+  EXPECT_EQ(ScheduleFactor(spec, {5, 100, 10}), 1);
+}
+
 TEST(Schedule, TheLastRateStays) {
   for (const std::string name : {"cosine", "onecycle", "poly"}) {
     EXPECT_NEAR(ScheduleFactor(Spec(name), {1000, 40, 1}), Spec(name).end,

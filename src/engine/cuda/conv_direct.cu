@@ -122,7 +122,7 @@ void DirectForward(void* y, const void* x, const void* w,
   const int64_t n = conv.images * conv.y.elements();
   Dispatch(conv.type, [&](auto t) {
     using T = decltype(t);
-    Launch("Forward", ForwardKernel<T>, BlocksFor(n), kThreads, stream,
+    Launch("DirectForward", ForwardKernel<T>, BlocksFor(n), kThreads, stream,
            static_cast<T*>(y), static_cast<const T*>(x),
            static_cast<const T*>(w), Geometry(conv), n);
   });
@@ -133,7 +133,7 @@ void DirectBackwardData(void* dx, const void* dy, const void* w,
   const int64_t n = conv.images * conv.x.elements();
   Dispatch(conv.type, [&](auto t) {
     using T = decltype(t);
-    Launch("BackwardData", BackwardDataKernel<T>, BlocksFor(n), kThreads,
+    Launch("DirectBackwardData", BackwardDataKernel<T>, BlocksFor(n), kThreads,
            stream, static_cast<T*>(dx), static_cast<const T*>(dy),
            static_cast<const T*>(w), Geometry(conv), n);
   });
@@ -146,7 +146,7 @@ void DirectBackwardWeights(float* dw, const void* dy, const void* x,
                           conv.conv.kernel.height * conv.conv.kernel.width;
   Dispatch(conv.type, [&](auto t) {
     using T = decltype(t);
-    Launch("BackwardWeights", BackwardWeightsKernel<T>,
+    Launch("DirectBackwardWeights", BackwardWeightsKernel<T>,
            static_cast<unsigned>(weights), kThreads, stream, dw,
            static_cast<const T*>(dy), static_cast<const T*>(x), Geometry(conv),
            conv.images);

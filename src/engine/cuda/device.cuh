@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 
 #include "alexnet/error.h"
 #include "engine/cuda/check.h"
@@ -58,14 +59,14 @@ struct Dims {
 };
 
 // `name` is for the message if it fails.
-template <class... P, class... A>
+template <class... P>
 void Launch(const char* name, void (*kernel)(P...), dim3 blocks, dim3 threads,
-            cudaStream_t stream, const A&... arguments) {
+            cudaStream_t stream, const std::type_identity_t<P>&... arguments) {
   cudaLaunchConfig_t config = {};
   config.gridDim = blocks;
   config.blockDim = threads;
   config.stream = stream;
-  CHECK_CUDA(cudaLaunchKernelEx(&config, kernel, static_cast<P>(arguments)...),
+  CHECK_CUDA(cudaLaunchKernelEx(&config, kernel, arguments...),
              Concat("launch of ", name));
 }
 

@@ -235,7 +235,7 @@ void Update(const ParameterTile& values, const float* gradients, void* copy,
 
 void CopyAsBfloat16(void* to, const float* from, int64_t n,
                     cudaStream_t stream) {
-  Launch("Copy", CopyKernel, BlocksFor(n / 4), kThreads, stream,
+  Launch("CopyAsBfloat16", CopyKernel, BlocksFor(n / 4), kThreads, stream,
          CopyOut{static_cast<__nv_bfloat162*>(to)}, from, n / 4);
 }
 
