@@ -202,7 +202,8 @@ void SetInit(ModelSpec& model, const InitSpec& init);
 void SetHeInit(ModelSpec& model);
 
 // Freezes the layers of these names and those below them: "features" means
-// features.0, features.3, … UsageError for a name that no layer with parameters has.
+// features.0, features.3, … UsageError for a name that no layer with parameters
+// has.
 void Freeze(ModelSpec& model, std::span<const std::string> names);
 
 // "U(±1/√fan_in)", "N(0, 0.01), bias 1", "N(0, √(2/fan_in)), bias 0".
