@@ -363,10 +363,9 @@ cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t descriptor,
                                        cudnnBackendAttributeType_t type,
                                        int64_t count, const void* values) {
   if (descriptor->finalized) return CUDNN_STATUS_BAD_PARAM;
-  const bool small =
-      type == CUDNN_TYPE_FLOAT || type == CUDNN_TYPE_DATA_TYPE ||
-      type == CUDNN_TYPE_CONVOLUTION_MODE || type == CUDNN_TYPE_HEUR_MODE ||
-      type == CUDNN_TYPE_KNOB_TYPE || type == CUDNN_TYPE_NUMERICAL_NOTE;
+  const bool small = type == CUDNN_TYPE_FLOAT || type == CUDNN_TYPE_DATA_TYPE ||
+                     type == CUDNN_TYPE_CONVOLUTION_MODE ||
+                     type == CUDNN_TYPE_HEUR_MODE;
   const auto bytes = static_cast<size_t>(count) * (small ? 4 : 8);
   const auto* first = static_cast<const std::byte*>(values);
   descriptor->values[name] = {first, first + bytes};

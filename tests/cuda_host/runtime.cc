@@ -22,6 +22,8 @@ struct HostGraph {
   std::vector<Work> nodes;
 };
 
+struct HostGraphExec : HostGraph {};
+
 struct HostStream {
   std::deque<Work> waiting;
   int64_t done = 0;  // of all that was ever put in
@@ -277,7 +279,7 @@ cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
 }
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* made, cudaGraph_t graph,
                                  unsigned long long) {
-  *made = new HostGraph{graph->nodes};
+  *made = new HostGraphExec{*graph};
   return cudaSuccess;
 }
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph) {

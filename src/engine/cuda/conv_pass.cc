@@ -362,7 +362,7 @@ void ConvPass::Choose(cudnnHandle_t cudnn, const std::string& wanted,
   candidates_.push_back(std::move(kept));
 }
 
-// Infinite for a plan that turns out not to be supported.
+// Infinite for a plan that turns out not to be supported, or fails.
 double ConvPass::Time(cudnnHandle_t cudnn, const Candidate& candidate,
                       const ConvBuffers& buffers, const Workspace& workspace,
                       cudaStream_t stream) const {

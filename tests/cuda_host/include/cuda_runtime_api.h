@@ -104,7 +104,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes,
                             cudaMemcpyKind kind, cudaStream_t stream);
 
 using cudaGraph_t = struct HostGraph*;
-using cudaGraphExec_t = struct HostGraph*;
+using cudaGraphExec_t = struct HostGraphExec*;
 enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal };
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream,
                                    cudaStreamCaptureMode mode);
