@@ -209,7 +209,8 @@ TEST_P(TrainingTest, FrozenConvolutionsComputeTheSameAfterSteps) {
   Freeze(spec_.model, std::vector<std::string>{"0", "2"});
   const std::unique_ptr<Engine> engine = Make();
   for (int64_t step = 1; step <= 3; ++step) Step(*engine, step);
-  spec_.kernel_plan = engine->kernel_plan();
+  // On a GPU algorithms are chosen by their times.
+  if (GetParam() == Device::kCuda) spec_.kernel_plan = engine->kernel_plan();
   const std::unique_ptr<Engine> fresh = Make();
   for (const ParameterInfo& info : Parameters(spec_.model)) {
     std::vector<float> values(static_cast<size_t>(info.elements));
