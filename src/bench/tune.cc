@@ -15,13 +15,17 @@ using cpu::KernelPlan;
 
 // Forward, backward data, backward weights. The backward passes are timed
 // together, so that each pair of them has its turn.
-std::vector<ConvAlgorithms> Choices(bool training) {
+std::vector<ConvAlgorithms> Choices(const EngineSpec& spec) {
   using enum cpu::ConvAlgorithm;
-  if (!training) return {{kDirect}, {kWinograd}};
-  return {{kDirect, kDirect, kDirect},
-          {kWinograd, kWinograd, kWinograd},
-          {kWinograd, kDirect, kWinograd},
-          {kWinograd, kWinograd, kDirect}};
+  std::vector<ConvAlgorithms> choices = {{kDirect, kDirect, kDirect},
+                                         {kWinograd, kWinograd, kWinograd}};
+  if (spec.precision == Precision::kBfloat16) {
+    choices.push_back({kTiles, kTiles, kTiles});
+  }
+  if (!spec.training) return choices;
+  choices.push_back({kWinograd, kDirect, kWinograd});
+  choices.push_back({kWinograd, kWinograd, kDirect});
+  return choices;
 }
 
 KernelPlan PlanEverywhere(const ModelSpec& model,
@@ -85,7 +89,7 @@ size_t Fastest(const std::vector<Measured>& all, const std::string& layer,
 
 Tuning Tune(const EngineSpec& spec, const Dataset& dataset, int64_t steps) {
   std::vector<Measured> all;
-  for (const ConvAlgorithms& choice : Choices(spec.training)) {
+  for (const ConvAlgorithms& choice : Choices(spec)) {
     all.push_back(Measure(spec, dataset, steps, choice));
   }
   Tuning tuning;

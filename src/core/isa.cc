@@ -4,6 +4,10 @@
 #include <algorithm>
 #include <cstdlib>
 #include <string>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #include "alexnet/error.h"
 
@@ -22,6 +26,20 @@ Isa Select() {
   throw UsageError(
       Concat("ALEXNET_ISA=", wanted, ": this machine supports ", known));
 }
+
+#if defined(__x86_64__)
+// Linux grants AMX's large registers only to a process that asks for them
+// (arch_prctl, ARCH_REQ_XCOMP_PERM); threads started later have them too.
+bool MayUseTiles() {
+#if defined(__linux__)
+  constexpr int kRequestPermission = 0x1023;
+  constexpr int kTileData = 18;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+#endif
 
 }  // namespace
 
@@ -53,7 +71,9 @@ std::vector<Isa> SupportedIsas() {
       isas.push_back(Isa::kAvx512);
       if (__builtin_cpu_supports("avx512bf16")) {
         isas.push_back(Isa::kAvx512Bf16);
-        if (__builtin_cpu_supports("amx-bf16")) isas.push_back(Isa::kAmx);
+        if (__builtin_cpu_supports("amx-bf16") && MayUseTiles()) {
+          isas.push_back(Isa::kAmx);
+        }
       }
     }
   }

@@ -9,12 +9,11 @@
 #include <array>
 #include <cmath>
 #include <limits>
-#include <new>
-#include <random>
 #include <vector>
 
 #include "alexnet/engine.h"
 #include "alexnet/error.h"
+#include "engine/aligned.h"
 #include "engine/cpu/kernels.h"
 #include "engine/cpu/winograd.h"
 #include "engine/golden.h"
@@ -22,45 +21,14 @@
 namespace alexnet::cpu {
 namespace {
 
-// As the kernels want it.
-template <class T>
-struct AlignedAllocator {
-  using value_type = T;
-  static constexpr std::align_val_t kAlignment{64};
-  AlignedAllocator() = default;
-  template <class U>
-  explicit AlignedAllocator(const AlignedAllocator<U>&) {}
-  T* allocate(size_t n) {
-    return static_cast<T*>(::operator new(n * sizeof(T), kAlignment));
-  }
-  void deallocate(T* data, size_t) { ::operator delete(data, kAlignment); }
-  bool operator==(const AlignedAllocator&) const { return true; }
-};
-
-using Floats = std::vector<float, AlignedAllocator<float>>;
-using Halves = std::vector<Bfloat16, AlignedAllocator<Bfloat16>>;
+using testing_support::AlignedAllocator;
+using testing_support::Floats;
+using testing_support::Halves;
+using testing_support::Random;
+using testing_support::Round;
+using testing_support::Widen;
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
-Floats Random(size_t n, uint32_t seed) {
-  std::mt19937 generator(seed);
-  std::normal_distribution<float> normal;
-  Floats values(n);
-  for (float& value : values) value = normal(generator);
-  return values;
-}
-
-Halves Round(const Floats& values) {
-  Halves rounded;
-  for (const float value : values) rounded.push_back(ToBfloat16(value));
-  return rounded;
-}
-
-Floats Widen(const Halves& values) {
-  Floats widened;
-  for (const Bfloat16 value : values) widened.push_back(FromBfloat16(value));
-  return widened;
-}
 
 TEST(Bfloat16Test, RoundsToTheNearestTiesToEven) {
   EXPECT_EQ(ToBfloat16(1.0F), 0x3F80);

@@ -63,13 +63,13 @@ TEST(DefaultAlgorithms, WhatAddsOnlyBfloat16GoesByTheTimesOfAvx512) {
   EXPECT_EQ(Chosen({line}, Isa::kAvx2), "winograd winograd winograd");
 }
 
-TEST(DefaultAlgorithms, Bfloat16IsDirectOnlyWithAmx) {
+TEST(DefaultAlgorithms, Bfloat16TakesTilesOnlyWithAmx) {
   EXPECT_EQ(Text(DefaultAlgorithms(kConv, kInput, Isa::kAvx512Bf16,
                                    Precision::kBfloat16)),
             "winograd winograd winograd");
   EXPECT_EQ(
       Text(DefaultAlgorithms(kConv, kInput, Isa::kAmx, Precision::kBfloat16)),
-      "direct direct direct");
+      "tiles tiles tiles");
 }
 
 // An engine of the note's network that is never run: pages that nothing
@@ -83,6 +83,12 @@ std::unique_ptr<Engine> NoteWith(const std::string& plan) {
   spec.threads = 1;
   spec.kernel_plan = plan;
   return MakeEngine(spec);
+}
+
+TEST(DefaultAlgorithms, AnEngineDropsWhatItsPrecisionDoesNotHave) {
+  const KernelPlan plan = KernelPlan::Parse(
+      NoteWith("features.8 tiles tiles tiles\n")->kernel_plan());
+  EXPECT_EQ(Text(plan.For("features.8")), "direct direct direct");
 }
 
 TEST(DefaultAlgorithms, AnEngineTakesThemUnlessItsPlanSaysOtherwise) {

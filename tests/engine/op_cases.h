@@ -156,6 +156,13 @@ inline std::vector<OpCase> OtherCases() {
            7),
        7},
       {"linear_one_image", Net({3, 3, 3}, {flat, LinearSpec{27, 65}}, 10), 1},
+      // As many images as two tiles, and some.
+      {"linear_many_images",
+       Net({3, 7, 5},
+           {flat, LinearSpec{105, 31}, ReluSpec{}, LinearSpec{31, 33},
+            ReluSpec{}},
+           7),
+       35},
       {"linear_after_conv",
        Net({3, 6, 7}, {Conv(3, 19, {3, 3}), ReluSpec{}, flat,
                        LinearSpec{19 * 4 * 5, 12}, ReluSpec{}}),

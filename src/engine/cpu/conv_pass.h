@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// The three passes of a convolution, each by oneDNN's direct kernels or by our
-// Winograd ones; conv_unit.cc puts them together.
+// The three passes of a convolution, each by oneDNN's direct kernels, by our
+// Winograd ones or by AMX's tiles; conv_unit.cc puts them together.
 #pragma once
 
 #include <memory>
 #include <string>
 
-#include "engine/cpu/unit.h"
+#include "engine/cpu/units.h"
 
 namespace alexnet::cpu {
 
@@ -87,6 +87,8 @@ std::unique_ptr<ConvPass> MakeDirectDataGradient(const ConvParts& parts,
 // block side by side.
 Desc BlockedMapDesc(const Shape3& shape, int64_t images, int64_t lanes,
                     dnnl::memory::data_type type);
+// N × H × W × C in bfloat16, as tiles read and write maps.
+Desc TileMapDesc(const Shape3& shape, int64_t images);
 Desc BlockedWeightsDesc(const Conv2dSpec& spec, int64_t lanes, bool transposed);
 
 // Winograd needs no groups, channels that fill whole vectors, and a 3×3 or 5×5
@@ -107,10 +109,30 @@ std::unique_ptr<ConvPass> MakeWinogradDataGradient(const ConvParts& parts,
                                                    const Parameter& weight,
                                                    const Activation& output);
 
-// Of a larger stride.
+// Tiles need no groups, outputs that fill whole tiles, and stride 1, or one
+// that can be turned into it.
+bool TilesFit(const Conv2dSpec& spec, Isa isa);
+
+// Whether a pass can be computed so; `Fits` speaks of forward and weights.
+bool Fits(ConvAlgorithm algorithm, const Conv2dSpec& spec, Isa isa,
+          Precision precision);
+bool DataGradientFits(ConvAlgorithm algorithm, const Conv2dSpec& spec, Isa isa,
+                      Precision precision);
+
+// In bfloat16, of stride 1; the data gradient's inputs fill whole tiles.
+std::unique_ptr<ConvForward> MakeTileForward(const ConvParts& parts, bool relu);
+std::unique_ptr<ConvWeightGradient> MakeTileWeightGradient(
+    const ConvParts& parts, const ConvSource& source, const Activation& output);
+std::unique_ptr<ConvPass> MakeTileDataGradient(const ConvParts& parts,
+                                               const Parameter& weight,
+                                               const Activation& output);
+
+// Of a larger stride, by Winograd or tiles.
 std::unique_ptr<ConvForward> MakeStridedForward(const ConvParts& parts,
+                                                ConvAlgorithm algorithm,
                                                 bool relu);
 std::unique_ptr<ConvWeightGradient> MakeStridedWeightGradient(
-    const ConvParts& parts, const ConvSource& source, const Activation& output);
+    const ConvParts& parts, ConvAlgorithm algorithm, const ConvSource& source,
+    const Activation& output);
 
 }  // namespace alexnet::cpu

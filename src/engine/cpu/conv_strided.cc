@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT
-// Strided convolution by Winograd: with blocks of stride × stride pixels taken
-// as channels ("space to depth") it is a convolution of stride 1. AlexNet's
-// first one, 11×11 with stride 4 over 3 channels, becomes 3×3 over 48 channels
-// on 57×57 blocks, the missing twelfth row and column of the kernel being
-// zeros, and its 55×55 outputs are F(5×5, 3×3)'s tiles exactly: 27 million
-// multiplies an image instead of 105.
+// Strided convolution by Winograd or tiles: with blocks of stride × stride
+// pixels taken as channels ("space to depth") it is a convolution of stride 1.
+// AlexNet's first one, 11×11 with stride 4 over 3 channels, becomes 3×3 over 48
+// channels on 57×57 blocks, the missing twelfth row and column of the kernel
+// being zeros, and its 55×55 outputs are F(5×5, 3×3)'s tiles exactly: 27
+// million multiplies an image instead of 105.
 #include <algorithm>
-#include <cstring>
+#include <type_traits>
 
 #include "alexnet/error.h"
 #include "engine/cpu/conv_pass.h"
 #include "engine/cpu/layout_change.h"
+#include "engine/cpu/tiles.h"
 #include "engine/cpu/winograd.h"
 
 namespace alexnet::cpu {
@@ -22,11 +23,15 @@ struct Blocks {
   ConvShape from;  // strided
   ConvShape to;    // of stride 1, without padding
   int64_t stride;
-  int64_t lanes;
+  bool tiles;     // else Winograd
+  int64_t lanes;  // of a block of channels
 
-  Blocks(const ConvShape& shape, int64_t lane_count)
-      : from(shape), stride(shape.spec.stride.height), lanes(lane_count) {
-    const int64_t r = (shape.spec.kernel.height + stride - 1) / stride;
+  Blocks(const ConvShape& shape, ConvAlgorithm algorithm)
+      : from(shape),
+        stride(shape.spec.stride.height),
+        tiles(algorithm == ConvAlgorithm::kTiles) {
+    const int64_t r = UnitStrideKernel(shape.spec);
+    lanes = tiles ? kTileSide : WinogradKernelsFor(SelectedIsa(), r)->lanes;
     to.images = shape.images;
     to.input = {shape.input.channels * stride * stride,
                 shape.output.height + r - 1, shape.output.width + r - 1};
@@ -37,12 +42,12 @@ struct Blocks {
   }
 
   Desc map_desc() const {
+    if (tiles) return TileMapDesc(to.input, to.images);
     return BlockedMapDesc(to.input, to.images, lanes,
                           dnnl::memory::data_type::f32);
   }
   Desc weights_desc() const {
-    return BlockedWeightsDesc(to.spec, lanes,
-                              /*transposed=*/false);
+    return BlockedWeightsDesc(to.spec, lanes, /*transposed=*/tiles);
   }
   Desc plain_desc() const {
     return Plain({from.images, from.input.channels, from.input.height,
@@ -54,29 +59,52 @@ struct Blocks {
   }
 };
 
+template <class Value>
+Value As(float value) {
+  if constexpr (std::is_same_v<Value, float>) {
+    return value;
+  } else {
+    return ToBfloat16(value);
+  }
+}
+
 // Pixels [at, at + stride) of a row that `width` are there of, zeros outside.
-template <int kStride>
-void CopyPixels(const float* row, int64_t at, int64_t width, float* to) {
+template <int kStride, class Value>
+void CopyPixels(const float* row, int64_t at, int64_t width, Value* to) {
   if (row && at >= 0 && at + kStride <= width) {
-    std::memcpy(to, row + at, kStride * sizeof(float));
+    for (int i = 0; i < kStride; ++i) to[i] = As<Value>(row[at + i]);
     return;
   }
   for (int64_t i = 0; i < kStride; ++i) {
     const bool inside = row && at + i >= 0 && at + i < width;
-    to[i] = inside ? row[at + i] : 0;
+    to[i] = inside ? As<Value>(row[at + i]) : Value{};
   }
 }
 
+// Where the vectors of lanes lie in a map: [n][group][y][x], or with all groups
+// of a place side by side.
+struct Strides {
+  int64_t image, group, place;
+
+  explicit Strides(const Blocks& b) {
+    const Shape3& map = b.to.input;
+    image = map.elements();
+    group = b.tiles ? b.lanes : map.height * map.width * b.lanes;
+    place = b.tiles ? map.channels : b.lanes;
+  }
+};
+
 // Images in plain order to blocks, a vector of lanes after the other: each is
 // made of as many rows of the image as runs of `stride` pixels fit into it.
-template <int kStride>
-void GatherBy(const Blocks& b, const float* images, float* blocks) {
+template <int kStride, class Value>
+void GatherBy(const Blocks& b, const float* images, Value* blocks) {
   constexpr int64_t kMostRuns = 8;
   const Shape3& in = b.from.input;
   const Shape3& out = b.to.input;
   const Padding& padding = b.from.spec.padding;
   const int64_t runs = b.lanes / kStride;
   const int64_t groups = out.channels / b.lanes;
+  const Strides strides(b);
 #pragma omp parallel for collapse(3) schedule(static)
   for (int64_t n = 0; n < b.from.images; ++n) {
     for (int64_t group = 0; group < groups; ++group) {
@@ -92,12 +120,12 @@ void GatherBy(const Blocks& b, const float* images, float* blocks) {
                   ? images + ((n * in.channels + c) * in.height + y) * in.width
                   : nullptr;
         }
-        float* to = blocks + ((n * groups + group) * out.height + row) *
-                                 out.width * b.lanes;
-        for (int64_t x = 0; x < out.width; ++x) {
-          for (int64_t run = 0; run < runs; ++run, to += kStride) {
+        Value* to = blocks + n * strides.image + group * strides.group +
+                    row * out.width * strides.place;
+        for (int64_t x = 0; x < out.width; ++x, to += strides.place) {
+          for (int64_t run = 0; run < runs; ++run) {
             CopyPixels<kStride>(rows[run], x * kStride - padding.left, in.width,
-                                to);
+                                to + run * kStride);
           }
         }
       }
@@ -105,8 +133,9 @@ void GatherBy(const Blocks& b, const float* images, float* blocks) {
   }
 }
 
-// WinogradFits admits strides that divide the lanes.
-void Gather(const Blocks& b, const float* images, float* blocks) {
+// WinogradFits and TilesFit admit strides that divide the lanes.
+template <class Value>
+void Gather(const Blocks& b, const float* images, Value* blocks) {
   switch (b.stride) {
     case 2:
       return GatherBy<2>(b, images, blocks);
@@ -135,6 +164,9 @@ void ForEachWeight(const Blocks& b, Visit visit) {
       const int64_t dx = channel % b.stride;
       const int64_t block =
           k / b.lanes * (to.in_channels / b.lanes) + channel / b.lanes;
+      const int64_t in_block = b.tiles
+                                   ? k % b.lanes * b.lanes + channel % b.lanes
+                                   : channel % b.lanes * b.lanes + k % b.lanes;
       for (int64_t tap = 0; tap < taps; ++tap) {
         const int64_t r = tap / to.kernel.width * b.stride + dy;
         const int64_t s = tap % to.kernel.width * b.stride + dx;
@@ -144,8 +176,7 @@ void ForEachWeight(const Blocks& b, Visit visit) {
                 kernel.width +
             s;
         visit(inside ? plain : -1,
-              ((block * taps + tap) * b.lanes + channel % b.lanes) * b.lanes +
-                  k % b.lanes);
+              (block * taps + tap) * b.lanes * b.lanes + in_block);
       }
     }
   }
@@ -169,7 +200,9 @@ class BlockedInput {
   void Bind() { plain_.Bind(dnnl_); }
   void Run() const {
     plain_(dnnl_);
-    Gather(blocks_, plain_.result()->floats(), map_->floats());
+    const float* images = plain_.result()->floats();
+    blocks_.tiles ? Gather(blocks_, images, map_->bfloats())
+                  : Gather(blocks_, images, map_->floats());
   }
 
  private:
@@ -189,8 +222,8 @@ class StridedForward final : public ConvForward {
         weights_(parts.builder.arena.Add("weights reordered",
                                          Bytes(blocks.weights_desc()),
                                          parts.builder.forward_tick())),
-        unit_stride_(MakeWinogradForward(
-            {parts.builder, blocks_.to, unit_input_}, relu)),
+        unit_stride_(
+            UnitStride({parts.builder, blocks_.to, unit_input_}, relu)),
         keeps_weights_(!parts.builder.training()) {}
 
   Desc weights_desc() const override { return blocks_.plain_weights_desc(); }
@@ -212,6 +245,12 @@ class StridedForward final : public ConvForward {
   }
 
  private:
+  std::unique_ptr<ConvForward> UnitStride(const ConvParts& parts,
+                                          bool relu) const {
+    return blocks_.tiles ? MakeTileForward(parts, relu)
+                         : MakeWinogradForward(parts, relu);
+  }
+
   void GatherWeights() {
     const float* from = weight_->value;
     float* to = unit_weight_.value;
@@ -243,9 +282,8 @@ class StridedWeightGradient final : public ConvWeightGradient {
         unit_input_(input_.activation()),
         sums_(parts.builder.arena.Add("gradients", Bytes(blocks.weights_desc()),
                                       parts.builder.backward_tick())),
-        unit_stride_(MakeWinogradWeightGradient(
-            {parts.builder, blocks_.to, unit_input_},
-            {unit_input_.desc, unit_input_.value}, output)) {}
+        unit_stride_(
+            UnitStride({parts.builder, blocks_.to, unit_input_}, output)) {}
 
   Desc weights_desc() const override { return blocks_.plain_weights_desc(); }
 
@@ -266,6 +304,13 @@ class StridedWeightGradient final : public ConvWeightGradient {
   }
 
  private:
+  std::unique_ptr<ConvWeightGradient> UnitStride(
+      const ConvParts& parts, const Activation& output) const {
+    const ConvSource source = {unit_input_.desc, unit_input_.value};
+    return blocks_.tiles ? MakeTileWeightGradient(parts, source, output)
+                         : MakeWinogradWeightGradient(parts, source, output);
+  }
+
   Blocks blocks_;
   BlockedInput input_;
   Activation unit_input_;
@@ -273,23 +318,20 @@ class StridedWeightGradient final : public ConvWeightGradient {
   std::unique_ptr<ConvWeightGradient> unit_stride_;
 };
 
-Blocks BlocksOf(const ConvShape& shape) {
-  const int64_t r = UnitStrideKernel(shape.spec);
-  return Blocks(shape, WinogradKernelsFor(SelectedIsa(), r)->lanes);
-}
-
 }  // namespace
 
 std::unique_ptr<ConvForward> MakeStridedForward(const ConvParts& parts,
+                                                ConvAlgorithm algorithm,
                                                 bool relu) {
-  return std::make_unique<StridedForward>(parts, BlocksOf(parts.shape), relu);
+  return std::make_unique<StridedForward>(parts, Blocks(parts.shape, algorithm),
+                                          relu);
 }
 
 std::unique_ptr<ConvWeightGradient> MakeStridedWeightGradient(
-    const ConvParts& parts, const ConvSource& source,
+    const ConvParts& parts, ConvAlgorithm algorithm, const ConvSource& source,
     const Activation& output) {
-  return std::make_unique<StridedWeightGradient>(parts, BlocksOf(parts.shape),
-                                                 source, output);
+  return std::make_unique<StridedWeightGradient>(
+      parts, Blocks(parts.shape, algorithm), source, output);
 }
 
 }  // namespace alexnet::cpu

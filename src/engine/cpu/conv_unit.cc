@@ -5,6 +5,7 @@
 
 #include "engine/cpu/conv_pass.h"
 #include "engine/cpu/layout_change.h"
+#include "engine/cpu/tiles.h"
 #include "engine/cpu/units.h"
 
 namespace alexnet::cpu {
@@ -12,22 +13,43 @@ namespace {
 
 std::unique_ptr<ConvForward> MakeForward(const ConvParts& parts,
                                          ConvAlgorithm algorithm, bool relu) {
-  if (algorithm == ConvAlgorithm::kDirect)
-    return MakeDirectForward(parts, relu);
-  return parts.shape.spec.stride == Size2{1, 1}
-             ? MakeWinogradForward(parts, relu)
-             : MakeStridedForward(parts, relu);
+  using enum ConvAlgorithm;
+  if (algorithm == kDirect) return MakeDirectForward(parts, relu);
+  if (parts.shape.spec.stride != Size2{1, 1}) {
+    return MakeStridedForward(parts, algorithm, relu);
+  }
+  return algorithm == kTiles ? MakeTileForward(parts, relu)
+                             : MakeWinogradForward(parts, relu);
 }
 
 std::unique_ptr<ConvWeightGradient> MakeWeightGradient(
     const ConvParts& parts, ConvAlgorithm algorithm, const ConvSource& source,
     const Activation& output) {
-  if (algorithm == ConvAlgorithm::kDirect) {
+  using enum ConvAlgorithm;
+  if (algorithm == kDirect) {
     return MakeDirectWeightGradient(parts, source, output);
   }
-  return parts.shape.spec.stride == Size2{1, 1}
-             ? MakeWinogradWeightGradient(parts, source, output)
-             : MakeStridedWeightGradient(parts, source, output);
+  if (parts.shape.spec.stride != Size2{1, 1}) {
+    return MakeStridedWeightGradient(parts, algorithm, source, output);
+  }
+  return algorithm == kTiles
+             ? MakeTileWeightGradient(parts, source, output)
+             : MakeWinogradWeightGradient(parts, source, output);
+}
+
+std::unique_ptr<ConvPass> MakeDataGradient(const ConvParts& parts,
+                                           ConvAlgorithm algorithm,
+                                           const Parameter& weight,
+                                           const Activation& output) {
+  switch (algorithm) {
+    case ConvAlgorithm::kDirect:
+      break;
+    case ConvAlgorithm::kWinograd:
+      return MakeWinogradDataGradient(parts, weight, output);
+    case ConvAlgorithm::kTiles:
+      return MakeTileDataGradient(parts, weight, output);
+  }
+  return MakeDirectDataGradient(parts, weight, output);
 }
 
 class ConvUnit final : public Unit {
@@ -109,9 +131,8 @@ class ConvUnit final : public Unit {
     }
     if (relu_ == Relu::kMasked) output_.value->UseAt(tick);
     if (input_.gradient) {
-      data_gradient_ = algorithms.backward_data == ConvAlgorithm::kWinograd
-                           ? MakeWinogradDataGradient(parts, *weight_, output_)
-                           : MakeDirectDataGradient(parts, *weight_, output_);
+      data_gradient_ =
+          MakeDataGradient(parts, algorithms.backward_data, *weight_, output_);
     }
     if (!weight_gradient_) return;
     const Desc gradient = weight_gradient_->weights_desc();
@@ -153,6 +174,30 @@ class ConvUnit final : public Unit {
 };
 
 }  // namespace
+
+bool Fits(ConvAlgorithm algorithm, const Conv2dSpec& spec, Isa isa,
+          Precision precision) {
+  switch (algorithm) {
+    case ConvAlgorithm::kDirect:
+      break;
+    case ConvAlgorithm::kWinograd:
+      return WinogradFits(spec, isa);
+    case ConvAlgorithm::kTiles:
+      return precision == Precision::kBfloat16 && TilesFit(spec, isa);
+  }
+  return true;
+}
+
+// Beyond direct convolution there is none of a larger stride; and the first
+// layer, the strided one, needs none.
+bool DataGradientFits(ConvAlgorithm algorithm, const Conv2dSpec& spec, Isa isa,
+                      Precision precision) {
+  if (algorithm == ConvAlgorithm::kDirect) return true;
+  const bool whole =
+      algorithm != ConvAlgorithm::kTiles || spec.in_channels % kTileSide == 0;
+  return whole && spec.stride == Size2{1, 1} &&
+         Fits(algorithm, spec, isa, precision);
+}
 
 std::unique_ptr<Unit> MakeConvUnit(Builder& builder, const std::string& name,
                                    const Conv2dSpec& spec, const Shape3& output,

@@ -95,16 +95,19 @@ void CpuEngine::PlanConvolutions() {
     const auto* conv = std::get_if<Conv2dSpec>(&layer.op);
     if (!conv) continue;
     const auto given = plan_.convolutions.find(layer.name);
-    const bool fits = fast && WinogradFits(*conv, SelectedIsa());
     ConvAlgorithms& choice = planned[layer.name];
-    if (!fits) continue;
+    if (!fast) continue;
     choice = given == plan_.convolutions.end()
                  ? DefaultAlgorithms(*conv, infos[i].input, SelectedIsa(),
                                      spec_.precision)
                  : given->second;
-    // There is no such kernel; and the first layer, the strided one, needs
-    // none.
-    if (conv->stride != Size2{1, 1}) choice.backward_data = kDirect;
+    for (ConvAlgorithm* pass : {&choice.forward, &choice.backward_weights}) {
+      if (!Fits(*pass, *conv, SelectedIsa(), spec_.precision)) *pass = kDirect;
+    }
+    if (!DataGradientFits(choice.backward_data, *conv, SelectedIsa(),
+                          spec_.precision)) {
+      choice.backward_data = kDirect;
+    }
   }
   plan_.convolutions = std::move(planned);
 }

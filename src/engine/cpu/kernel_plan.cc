@@ -2,6 +2,7 @@
 #include "engine/cpu/kernel_plan.h"
 
 #include <algorithm>
+#include <optional>
 #include <sstream>
 
 #include "alexnet/error.h"
@@ -10,11 +11,22 @@
 namespace alexnet::cpu {
 namespace {
 
-constexpr char kDirect[] = "direct";
-constexpr char kWinograd[] = "winograd";
+constexpr std::pair<std::string_view, ConvAlgorithm> kNames[] = {
+    {"direct", ConvAlgorithm::kDirect},
+    {"winograd", ConvAlgorithm::kWinograd},
+    {"tiles", ConvAlgorithm::kTiles}};
 
-const char* NameOf(ConvAlgorithm algorithm) {
-  return algorithm == ConvAlgorithm::kWinograd ? kWinograd : kDirect;
+std::string_view NameOf(ConvAlgorithm algorithm) {
+  return std::ranges::find(kNames, algorithm,
+                           [](const auto& name) { return name.second; })
+      ->first;
+}
+
+std::optional<ConvAlgorithm> AlgorithmOf(std::string_view name) {
+  for (const auto& [known, algorithm] : kNames) {
+    if (name == known) return algorithm;
+  }
+  return {};
 }
 
 bool Describes(const ConvTimes& line, const Conv2dSpec& spec,
@@ -52,11 +64,11 @@ std::string Text(const ConvAlgorithms& algorithms) {
 ConvAlgorithms DefaultAlgorithms(const Conv2dSpec& spec, const Shape3& input,
                                  Isa isa, Precision precision) {
   using enum ConvAlgorithm;
-  if (precision == Precision::kBfloat16) {
-    return isa >= Isa::kAmx ? ConvAlgorithms{kDirect, kDirect, kDirect}
-                            : ConvAlgorithms{kWinograd, kWinograd, kWinograd};
+  if (precision != Precision::kBfloat16) {
+    return DefaultAlgorithms(spec, input, isa, kConvTimes);
   }
-  return DefaultAlgorithms(spec, input, isa, kConvTimes);
+  const ConvAlgorithm all = isa >= Isa::kAmx ? kTiles : kWinograd;
+  return {all, all, all};
 }
 
 ConvAlgorithms DefaultAlgorithms(const Conv2dSpec& spec, const Shape3& input,
@@ -101,16 +113,16 @@ KernelPlan KernelPlan::Parse(const std::string& text) {
            {&conv.forward, &conv.backward_data, &conv.backward_weights}) {
         std::string algorithm;
         words >> algorithm;
-        known = known && (algorithm == kDirect || algorithm == kWinograd);
-        *pass = algorithm == kWinograd ? ConvAlgorithm::kWinograd
-                                       : ConvAlgorithm::kDirect;
+        const auto parsed = AlgorithmOf(algorithm);
+        known = known && parsed;
+        *pass = parsed.value_or(ConvAlgorithm::kDirect);
       }
     }
     std::string rest;
     if (!words || !known || plan.slice < 0 || words >> rest) {
       throw Error(Concat("kernel plan, line ", number,
                          ": expected 'slice N' or a layer with three "
-                         "algorithms (direct or winograd), found '",
+                         "algorithms (direct, winograd or tiles), found '",
                          line, "'"));
     }
   }

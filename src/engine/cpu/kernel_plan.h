@@ -34,9 +34,9 @@ struct ConvTimes {
 };
 
 // Winograd for all three passes, or what the table shows to be clearly faster
-// for this convolution in float32. Winograd must fit. In bfloat16 Winograd was
-// the fastest for every convolution and pass without AMX; with AMX the
-// library's direct kernels do sixteen times the arithmetic of float32.
+// for this convolution in float32; whether it fits is for the caller to see. In
+// bfloat16 Winograd was the fastest for every convolution and pass without AMX;
+// with AMX, which does sixteen times the arithmetic of float32, tiles are.
 ConvAlgorithms DefaultAlgorithms(const Conv2dSpec& spec, const Shape3& input,
                                  Isa isa, Precision precision);
 ConvAlgorithms DefaultAlgorithms(const Conv2dSpec& spec, const Shape3& input,

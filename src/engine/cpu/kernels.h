@@ -37,17 +37,25 @@ struct LinearForwardWork {
   bool relu;
 };
 
-constexpr int64_t LinearScratchBytes(int64_t images, int64_t in) {
-  constexpr int64_t kVectorBytes = 64;
-  return images * ((in * 4 + kVectorBytes - 1) / kVectorBytes * kVectorBytes);
+// Packed values of a linear layer: whole vectors of float32, or bfloat16 in
+// tiles of 32 × 64, of which fewer than 16 images are not made.
+constexpr int64_t LinearScratchBytes(int64_t images, int64_t values) {
+  const auto round_up = [](int64_t n, int64_t to) {
+    return (n + to - 1) / to * to;
+  };
+  const int64_t vectors = images * round_up(values * 4, 64);
+  const int64_t tiles =
+      images < 16 ? 0 : round_up(images, 32) * round_up(values, 64) * 2;
+  return vectors < tiles ? tiles : vectors;
 }
 
 struct LinearUpdateWork {
   ParameterTile weights;    // out × in
   const float* inputs;      // images × in
   const float* gradients;   // images × out
-  float* packed;            // scratch of linear_pack_bytes, 64-byte aligned
-  float* packed_gradients;  // scratch, images × out
+  float* packed;            // scratch of linear_pack_bytes and
+                            // LinearScratchBytes, 64-byte aligned
+  float* packed_gradients;  // scratch of LinearScratchBytes(images, out)
   int64_t images;
   int64_t in;
   int64_t out;

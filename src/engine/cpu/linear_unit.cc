@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "alexnet/error.h"
+#include "engine/cpu/linear_tiles.h"
 #include "engine/cpu/units.h"
 
 namespace alexnet::cpu {
@@ -36,7 +37,8 @@ class LinearUnit final : public Unit {
         in_(spec.in_features),
         out_(spec.out_features),
         relu_(relu),
-        bfloat16_(builder.spec.precision == Precision::kBfloat16) {
+        bfloat16_(builder.spec.precision == Precision::kBfloat16),
+        tiles_(bfloat16_ ? LinearTileKernelsFor(SelectedIsa()) : nullptr) {
     const Desc weights = Plain({out_, in_});
     // Weights to be trained or saved stay float32.
     const bool only_bfloat16 = bfloat16_ && !builder.spec.training;
@@ -56,7 +58,13 @@ class LinearUnit final : public Unit {
     if (!builder.training()) return;
     const int tick = builder.backward_tick();
     if (relu_ != Relu::kNone) output_.value->UseAt(tick);
-    if (input_.gradient) input_.gradient->UseAt(tick);
+    if (input_.gradient) {
+      input_.gradient->UseAt(tick);
+      if (tiles_) {
+        packed_output_ = builder.arena.Add(
+            "gradients packed", LinearScratchBytes(builder.slice, out_), tick);
+      }
+    }
     if (!weight_->trained) return;
     batch_ = builder.slice * builder.slices;
     clips_ = builder.spec.clip_norm > 0;
@@ -67,8 +75,8 @@ class LinearUnit final : public Unit {
     if (clips_) products_ = Pages(2 * batch_ * batch_ * 4);
     inputs_ = Pages(batch_ * in_ * 4);
     gradients_ = Pages(batch_ * out_ * 4);
-    packed_ = Pages(kernels_.linear_pack_bytes(batch_, in_));
-    packed_gradients_ = Pages(batch_ * out_ * 4);
+    packed_ = Pages(PackBytes());
+    packed_gradients_ = Pages(LinearScratchBytes(batch_, out_));
   }
 
   void Forward(const Slice& slice) override {
@@ -92,8 +100,18 @@ class LinearUnit final : public Unit {
     }
     if (!input_.gradient) return;
     float* dx = input_.gradient->floats();
-    Gemm('N', 'N', slice.images, in_, out_, dy, out_, weight_->value, in_, dx,
-         in_);
+    if (UseTiles(slice.images)) {
+      tiles_->backward({.input_gradients = dx,
+                        .gradients = dy,
+                        .packed_gradients = packed_output_->data,
+                        .weights = weight_->value,
+                        .images = slice.images,
+                        .in = in_,
+                        .out = out_});
+    } else {
+      Gemm('N', 'N', slice.images, in_, out_, dy, out_, weight_->value, in_, dx,
+           in_);
+    }
     // The padding images of a short slice pass nothing on.
     const int64_t planned = Bytes(input_.desc) / 4;
     std::memset(
@@ -135,7 +153,9 @@ class LinearUnit final : public Unit {
 
   void Update(int64_t images, const UpdateStep& step) override {
     if (batch_ == 0) return;
-    kernels_.linear_update(
+    const auto update =
+        UseTiles(images) ? tiles_->update : kernels_.linear_update;
+    update(
         {.weights = weight_->tile(),
          .inputs = Inputs(),
          .gradients = Gradients(),
@@ -159,12 +179,19 @@ class LinearUnit final : public Unit {
 
   int64_t persistent_bytes() const override {
     if (batch_ == 0) return 0;
-    return batch_ * (in_ + 2 * out_) * 4 +
-           kernels_.linear_pack_bytes(batch_, in_) +
+    return batch_ * (in_ + out_) * 4 + PackBytes() +
+           LinearScratchBytes(batch_, out_) +
            (clips_ ? 2 * batch_ * batch_ * 4 : 0);
   }
 
  private:
+  bool UseTiles(int64_t images) const { return tiles_ && images >= kTileSide; }
+
+  int64_t PackBytes() const {
+    return std::max(kernels_.linear_pack_bytes(batch_, in_),
+                    LinearScratchBytes(batch_, in_));
+  }
+
   void Multiply(const Slice& slice) const {
     const bool only_bfloat16 = IsBfloat16(weight_->desc);
     const void* weights = weight_->value;
@@ -180,8 +207,10 @@ class LinearUnit final : public Unit {
         .in = in_,
         .out = out_,
         .relu = relu_ != Relu::kNone};
-    bfloat16_ ? kernels_.linear_forward_bf16(work)
-              : kernels_.linear_forward(work);
+    const auto forward = UseTiles(slice.images) ? tiles_->forward
+                         : bfloat16_            ? kernels_.linear_forward_bf16
+                                                : kernels_.linear_forward;
+    forward(work);
   }
 
   float* Inputs() const { return reinterpret_cast<float*>(inputs_.data()); }
@@ -193,7 +222,9 @@ class LinearUnit final : public Unit {
   int64_t out_;
   Relu relu_;
   bool bfloat16_;
+  const LinearTileKernels* tiles_;   // null where it does without
   Buffer* packed_inputs_ = nullptr;  // scratch of the forward pass
+  Buffer* packed_output_ = nullptr;  // and of the backward pass
   int64_t batch_ = 0;  // most images in a step; 0 where it is not trained
   bool clips_ = false;
   Parameter* weight_ = nullptr;

@@ -20,7 +20,8 @@ enum class Relu {
   kMaskedByPool,
 };
 
-enum class ConvAlgorithm { kDirect, kWinograd };
+// kTiles: bfloat16 by AMX (tiles.h).
+enum class ConvAlgorithm { kDirect, kWinograd, kTiles };
 
 struct ConvAlgorithms {
   ConvAlgorithm forward = ConvAlgorithm::kDirect;

@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: MIT
+// See kernels-inl.h for what may not be called from here.
+#include <omp.h>
+
+#include <cstring>
+
+#include "engine/cpu/tiles.h"
+#include "engine/cpu/tiles_amx-inl.h"
+
+namespace alexnet::cpu::amx {
+namespace {
+
+// The weights of one tap and one pair of blocks of channels.
+[[gnu::always_inline]] inline const float* WeightTile(const float* weights,
+                                                      int64_t input_blocks,
+                                                      int64_t taps, int64_t k,
+                                                      int64_t c, int64_t tap) {
+  return weights +
+         ((k * input_blocks + c) * taps + tap) * kTileSide * kTileSide;
+}
+
+// A step takes two blocks of channels of one row of the kernel, which may
+// belong to two taps. Beyond the row's end there are zeros.
+void PackWeights(const TileShape& shape, const float* weights,
+                 Bfloat16* packed) {
+  const int64_t blocks = shape.blocks();
+  const int64_t width = shape.kernel.width;
+#pragma omp parallel for collapse(2) schedule(static)
+  for (int64_t k = 0; k < shape.output_blocks(); ++k) {
+    for (int64_t step = 0; step < shape.steps(); ++step) {
+      const int64_t r = step / shape.steps_in_row();
+      const int64_t first = step % shape.steps_in_row() * 2;
+      const float* tiles[2];
+      for (int64_t half = 0; half < 2; ++half) {
+        const int64_t s = (first + half) / blocks;
+        tiles[half] = s < width
+                          ? WeightTile(weights, blocks, shape.taps(), k,
+                                       (first + half) % blocks, r * width + s)
+                          : nullptr;
+      }
+      __m512i rows[16];
+      for (int64_t i = 0; i < kTileSide; ++i) {
+        const __m256i zero = _mm256_setzero_si256();
+        const __m256i low = Rounded(tiles[0] + i * kTileSide);
+        const __m256i high =
+            tiles[1] ? Rounded(tiles[1] + i * kTileSide) : zero;
+        rows[i] = _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+      }
+      Transpose(rows);
+      Bfloat16* to = packed + (k * shape.steps() + step) * kTileElements;
+      for (int i = 0; i < 16; ++i) {
+        _mm512_storeu_si512(to + i * kTileValues, rows[i]);
+      }
+    }
+  }
+}
+
+void PackTurnedWeights(const TileShape& shape, const float* weights,
+                       Bfloat16* packed) {
+  const int64_t blocks = shape.blocks();  // of the convolution's outputs
+  const int64_t width = shape.kernel.width;
+#pragma omp parallel for collapse(2) schedule(static)
+  for (int64_t c = 0; c < shape.output_blocks(); ++c) {
+    for (int64_t step = 0; step < shape.steps(); ++step) {
+      const int64_t r = step / shape.steps_in_row();
+      const int64_t first = step % shape.steps_in_row() * 2;
+      Bfloat16* to = packed + (c * shape.steps() + step) * kTileElements;
+      for (int64_t half = 0; half < 2; ++half, to += kTileElements / 2) {
+        const int64_t s = (first + half) / blocks;
+        if (s >= width) {
+          std::memset(to, 0, kTileBytes / 2);
+          continue;
+        }
+        const int64_t tap = shape.taps() - 1 - (r * width + s);
+        const float* tile =
+            WeightTile(weights, shape.output_blocks(), shape.taps(),
+                       (first + half) % blocks, c, tap);
+        for (int64_t i = 0; i < kTileSide; i += 2) {
+          _mm512_storeu_si512(to + i * kTileSide,
+                              Interleave(Rounded(tile + i * kTileSide),
+                                         Rounded(tile + (i + 1) * kTileSide)));
+        }
+      }
+    }
+  }
+}
+
+// A place of the padded map; they are gone through in order.
+struct Place {
+  int64_t columns, y, x;
+  [[gnu::always_inline]] Place(int64_t index, int64_t of_a_row)
+      : columns(of_a_row), y(index / of_a_row), x(index % of_a_row) {}
+  [[gnu::always_inline]] void Next() {
+    if (++x < columns) return;
+    x = 0;
+    ++y;
+  }
+};
+
+// One image with its padding, channels filled up.
+void PadMap(const TileShape& shape, const Bfloat16* image, Bfloat16* padded) {
+  const Shape3& map = shape.map;
+  const int64_t depth = shape.blocks() * kTileSide;
+  std::memset(padded, 0,
+              static_cast<size_t>(shape.map_elements()) * sizeof(Bfloat16));
+  const int64_t rest = shape.columns() - shape.left;
+  const int64_t width = map.width < rest ? map.width : rest;
+  for (int64_t y = 0; y < shape.rows(); ++y) {
+    const int64_t from_row = y - shape.top;
+    if (from_row < 0 || from_row >= map.height) continue;
+    const Bfloat16* from = image + from_row * map.width * map.channels;
+    Bfloat16* to = padded + (y * shape.columns() + shape.left) * depth;
+    if (map.channels == depth) {
+      std::memcpy(to, from,
+                  static_cast<size_t>(width * depth) * sizeof(Bfloat16));
+      continue;
+    }
+    for (int64_t x = 0; x < width; ++x) {
+      std::memcpy(to + x * depth, from + x * map.channels,
+                  static_cast<size_t>(map.channels) * sizeof(Bfloat16));
+    }
+  }
+}
+
+// kPlaces × kOutputs tiles of sums, of all steps.
+template <int kPlaces, int kOutputs>
+[[gnu::always_inline]] inline void SumTiles(const TileShape& shape,
+                                            const Bfloat16* places,
+                                            const Bfloat16* weights,
+                                            float* sums) {
+  const int64_t depth = shape.blocks() * kTileSide;
+  const int64_t stride = depth * 2;  // bytes from place to place
+  const int64_t next_output = shape.steps() * kTileElements;
+  _tile_zero(0);
+  if (kOutputs > 1) _tile_zero(1);
+  if (kPlaces > 1) _tile_zero(2);
+  if (kPlaces > 1 && kOutputs > 1) _tile_zero(3);
+  for (int64_t r = 0; r < shape.kernel.height; ++r) {
+    const Bfloat16* a = places + r * shape.columns() * depth;
+    for (int64_t i = 0; i < shape.steps_in_row(); ++i) {
+      _tile_loadd(6, weights, kRowBytes);
+      _tile_loadd(4, a, stride);
+      _tile_dpbf16ps(0, 4, 6);
+      if (kOutputs > 1) {
+        _tile_loadd(7, weights + next_output, kRowBytes);
+        _tile_dpbf16ps(1, 4, 7);
+      }
+      if (kPlaces > 1) {
+        _tile_loadd(5, a + kTileSide * depth, stride);
+        _tile_dpbf16ps(2, 5, 6);
+        if (kOutputs > 1) _tile_dpbf16ps(3, 5, 7);
+      }
+      a += kTileValues;
+      weights += kTileElements;
+    }
+  }
+  constexpr int64_t kTile = kTileSide * kTileSide;
+  _tile_stored(0, sums, kRowBytes);
+  if (kOutputs > 1) _tile_stored(1, sums + kTile, kRowBytes);
+  if (kPlaces > 1) _tile_stored(2, sums + kOutputs * kTile, kRowBytes);
+  if (kPlaces > 1 && kOutputs > 1) {
+    _tile_stored(3, sums + 3 * kTile, kRowBytes);
+  }
+}
+
+// Adds the bias, rectifies and writes the sums of one tile's places that are
+// outputs.
+template <int kOutputs>
+[[gnu::always_inline]] inline void WriteTile(const TileCorrelation& work,
+                                             const float* sums, int64_t tile,
+                                             int64_t block, Bfloat16* image) {
+  const Shape3& output = work.shape.output;
+  const __m512 floor = _mm512_set1_ps(work.relu ? 0.0F : -__builtin_inff());
+  __m512 bias[kOutputs];
+  for (int k = 0; k < kOutputs; ++k) {
+    bias[k] = work.bias ? _mm512_loadu_ps(work.bias + (block + k) * kTileSide)
+                        : _mm512_setzero_ps();
+  }
+  Place place(tile * kTileSide, work.shape.columns());
+  for (int64_t i = 0; i < kTileSide; ++i, place.Next()) {
+    if (place.y >= output.height || place.x >= output.width) continue;
+    Bfloat16* to = image +
+                   (place.y * output.width + place.x) * output.channels +
+                   block * kTileSide;
+    for (int k = 0; k < kOutputs; ++k) {
+      const __m512 sum =
+          _mm512_loadu_ps(sums + (k * kTileSide + i) * kTileSide);
+      // Where one of the two is NaN the second is taken.
+      const __m512 value = _mm512_max_ps(floor, _mm512_add_ps(sum, bias[k]));
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + k * kTileSide),
+                          (__m256i)_mm512_cvtneps_pbh(value));
+    }
+  }
+}
+
+template <int kPlaces, int kOutputs>
+void CorrelateTiles(const TileCorrelation& work, const Bfloat16* padded,
+                    int64_t tile, int64_t block, Bfloat16* image) {
+  const TileShape& shape = work.shape;
+  alignas(64) float sums[kPlaces * kOutputs * kTileSide * kTileSide];
+  SumTiles<kPlaces, kOutputs>(
+      shape, padded + tile * kTileSide * shape.blocks() * kTileSide,
+      work.weights + block * shape.steps() * kTileElements, sums);
+  for (int i = 0; i < kPlaces; ++i) {
+    WriteTile<kOutputs>(work, sums + i * kOutputs * kTileSide * kTileSide,
+                        tile + i, block, image);
+  }
+}
+
+template <int kOutputs>
+void CorrelateBlocks(const TileCorrelation& work, const Bfloat16* padded,
+                     int64_t block, Bfloat16* image) {
+  const int64_t tiles = work.shape.tiles();
+  int64_t tile = 0;
+  for (; tile + 2 <= tiles; tile += 2) {
+    CorrelateTiles<2, kOutputs>(work, padded, tile, block, image);
+  }
+  if (tile < tiles)
+    CorrelateTiles<1, kOutputs>(work, padded, tile, block, image);
+}
+
+void Correlate(const TileCorrelation& work) {
+  const TileShape& shape = work.shape;
+  const int64_t threads = omp_get_max_threads();
+  // A single image is shared out by its outputs, in pairs of blocks.
+  const int64_t pairs = (shape.output_blocks() + 1) / 2;
+  int64_t parts = work.images >= threads ? 1 : threads / work.images;
+  if (parts > pairs) parts = pairs;
+  const int64_t map = shape.map.elements();
+  const int64_t output = shape.output.elements();
+#pragma omp parallel
+  {
+    const TilesOfThread tiles;
+    Bfloat16* padded =
+        work.scratch + omp_get_thread_num() * shape.map_elements();
+#pragma omp for collapse(2) schedule(static)
+    for (int64_t n = 0; n < work.images; ++n) {
+      for (int64_t part = 0; part < parts; ++part) {
+        PadMap(shape, work.map + n * map, padded);
+        Bfloat16* to = work.output + n * output;
+        for (int64_t pair = part * pairs / parts;
+             pair < (part + 1) * pairs / parts; ++pair) {
+          if (2 * pair + 1 < shape.output_blocks()) {
+            CorrelateBlocks<2>(work, padded, 2 * pair, to);
+          } else {
+            CorrelateBlocks<1>(work, padded, 2 * pair, to);
+          }
+        }
+      }
+    }
+  }
+}
+
+// One block of channels of two images (the second may be null) as
+// [places][16 c][2].
+void PackMaps(const TileShape& shape, int64_t block, const Bfloat16* first,
+              const Bfloat16* second, Bfloat16* packed) {
+  const Shape3& map = shape.map;
+  const int64_t rest = map.channels - block * kTileSide;
+  Place place(0, shape.columns());
+  for (int64_t i = 0; i < shape.places(); ++i, place.Next()) {
+    const int64_t y = place.y - shape.top;
+    const int64_t x = place.x - shape.left;
+    __m512i values = _mm512_setzero_si512();
+    if (y >= 0 && y < map.height && x >= 0 && x < map.width) {
+      const int64_t at = (y * map.width + x) * map.channels + block * kTileSide;
+      values = Interleave(
+          Loaded(first + at, rest),
+          second ? Loaded(second + at, rest) : _mm256_setzero_si256());
+    }
+    _mm512_storeu_si512(packed + i * kTileValues, values);
+  }
+}
+
+// The same of their output gradients as [tiles][16 k][16 places][2], with zeros
+// between the rows.
+void PackGradients(const TileShape& shape, int64_t block, const Bfloat16* first,
+                   const Bfloat16* second, Bfloat16* packed) {
+  const Shape3& output = shape.output;
+  Place place(0, shape.columns());
+  for (int64_t tile = 0; tile < shape.tiles(); ++tile) {
+    __m512i rows[16];
+    for (int i = 0; i < 16; ++i, place.Next()) {
+      rows[i] = _mm512_setzero_si512();
+      if (place.y >= output.height || place.x >= output.width) continue;
+      const int64_t at = (place.y * output.width + place.x) * output.channels +
+                         block * kTileSide;
+      rows[i] = Interleave(Loaded(first + at), second ? Loaded(second + at)
+                                                      : _mm256_setzero_si256());
+    }
+    Transpose(rows);
+    for (int i = 0; i < 16; ++i, packed += kTileValues) {
+      _mm512_storeu_si512(packed, rows[i]);
+    }
+  }
+}
+
+// Adds the products of `pairs` pairs of images to kOutputs × kInputs tiles of
+// one tap.
+template <int kOutputs, int kInputs>
+[[gnu::always_inline]] inline void AddTap(const TileShape& shape,
+                                          const Bfloat16* gradients,
+                                          const Bfloat16* maps, int64_t pairs,
+                                          bool first, float* const (&sums)[4]) {
+  const int64_t tiles = shape.tiles();
+  const int64_t next_block = shape.places() * kTileValues;
+  if (first) {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+  } else {
+    _tile_loadd(0, sums[0], kRowBytes);
+    if (kInputs > 1) _tile_loadd(1, sums[1], kRowBytes);
+    if (kOutputs > 1) _tile_loadd(2, sums[2], kRowBytes);
+    if (kOutputs > 1 && kInputs > 1) _tile_loadd(3, sums[3], kRowBytes);
+  }
+  for (int64_t pair = 0; pair < pairs; ++pair) {
+    const Bfloat16* a = gradients + pair * 2 * shape.packed_gradient_elements();
+    const Bfloat16* b = maps + pair * 2 * shape.packed_map_elements();
+    for (int64_t tile = 0; tile < tiles; ++tile) {
+      _tile_loadd(6, b, kRowBytes);
+      _tile_loadd(4, a, kRowBytes);
+      _tile_dpbf16ps(0, 4, 6);
+      if (kInputs > 1) {
+        _tile_loadd(7, b + next_block, kRowBytes);
+        _tile_dpbf16ps(1, 4, 7);
+      }
+      if (kOutputs > 1) {
+        _tile_loadd(5, a + tiles * kTileElements, kRowBytes);
+        _tile_dpbf16ps(2, 5, 6);
+        if (kInputs > 1) _tile_dpbf16ps(3, 5, 7);
+      }
+      a += kTileElements;
+      b += kTileElements;
+    }
+  }
+  _tile_stored(0, sums[0], kRowBytes);
+  if (kInputs > 1) _tile_stored(1, sums[1], kRowBytes);
+  if (kOutputs > 1) _tile_stored(2, sums[2], kRowBytes);
+  if (kOutputs > 1 && kInputs > 1) _tile_stored(3, sums[3], kRowBytes);
+}
+
+// All taps of up to two blocks of outputs with up to two of inputs.
+template <int kOutputs, int kInputs>
+void AddTaps(const TileWeightGradient& work, int64_t k, int64_t c,
+             int64_t pairs, bool first) {
+  const TileShape& shape = work.shape;
+  const Bfloat16* gradients =
+      work.packed_gradient + k * shape.tiles() * kTileElements;
+  const Bfloat16* maps = work.packed_map + c * shape.places() * kTileValues;
+  for (int64_t r = 0; r < shape.kernel.height; ++r) {
+    for (int64_t s = 0; s < shape.kernel.width; ++s) {
+      float* sums[4];
+      for (int i = 0; i < 4; ++i) {
+        sums[i] = work.sum +
+                  (((k + i / 2) * shape.blocks() + c + i % 2) * shape.taps() +
+                   r * shape.kernel.width + s) *
+                      kTileSide * kTileSide;
+      }
+      AddTap<kOutputs, kInputs>(shape, gradients,
+                                maps + (r * shape.columns() + s) * kTileValues,
+                                pairs, first, sums);
+    }
+  }
+}
+
+// Σ of the output gradients of `images` images, added to the bias' gradient
+// block by block of channels.
+void AddBias(const TileWeightGradient& work, int64_t first, int64_t images) {
+  const int64_t channels = work.shape.output.channels;
+  const int64_t places = work.shape.output.height * work.shape.output.width;
+#pragma omp for schedule(static) nowait
+  for (int64_t k = 0; k < channels; k += kTileSide) {
+    __m512 total =
+        first == 0 ? _mm512_setzero_ps() : _mm512_loadu_ps(work.bias + k);
+    for (int64_t n = first; n < first + images; ++n) {
+      const Bfloat16* from = work.gradient + n * places * channels + k;
+      __m512 sum = _mm512_setzero_ps();
+      for (int64_t i = 0; i < places; ++i, from += channels) {
+        const __m512i bits = _mm512_cvtepu16_epi32(Loaded(from));
+        sum = _mm512_add_ps(sum,
+                            _mm512_castsi512_ps(_mm512_slli_epi32(bits, 16)));
+      }
+      total = _mm512_add_ps(total, sum);
+    }
+    _mm512_storeu_ps(work.bias + k, total);
+  }
+}
+
+// As [pair][C/16][places][16 c][2] and [pair][K/16][tiles][16 k][16 places][2].
+void PackPairs(const TileWeightGradient& work, int64_t first, int64_t images) {
+  const TileShape& shape = work.shape;
+  const int64_t map = shape.map.elements();
+  const int64_t output = shape.output.elements();
+  const int64_t blocks = shape.blocks();
+  const int64_t output_blocks = shape.output_blocks();
+#pragma omp for collapse(2) schedule(static) nowait
+  for (int64_t i = 0; i < images; i += 2) {
+    for (int64_t block = 0; block < blocks; ++block) {
+      const Bfloat16* x = work.map + (first + i) * map;
+      PackMaps(shape, block, x, i + 1 < images ? x + map : nullptr,
+               work.packed_map + i * shape.packed_map_elements() +
+                   block * shape.places() * kTileValues);
+    }
+  }
+#pragma omp for collapse(2) schedule(static)
+  for (int64_t i = 0; i < images; i += 2) {
+    for (int64_t block = 0; block < output_blocks; ++block) {
+      const Bfloat16* dy = work.gradient + (first + i) * output;
+      PackGradients(shape, block, dy, i + 1 < images ? dy + output : nullptr,
+                    work.packed_gradient +
+                        i * shape.packed_gradient_elements() +
+                        block * shape.tiles() * kTileElements);
+    }
+  }
+}
+
+void WeightGradient(const TileWeightGradient& work) {
+  const TileShape& shape = work.shape;
+  const int64_t outputs = shape.output_blocks();
+  const int64_t inputs = shape.blocks();
+#pragma omp parallel
+  {
+    const TilesOfThread tiles;
+    for (int64_t first = 0; first < work.images; first += work.images_at_once) {
+      const int64_t rest = work.images - first;
+      const int64_t images =
+          rest < work.images_at_once ? rest : work.images_at_once;
+      const int64_t pairs = (images + 1) / 2;
+      AddBias(work, first, images);
+      PackPairs(work, first, images);
+      const bool zero = first == 0;
+      // The inputs' blocks stay in a thread's cache while the outputs go by.
+#pragma omp for collapse(2) schedule(static)
+      for (int64_t c = 0; c < inputs; c += 2) {
+        for (int64_t k = 0; k < outputs; k += 2) {
+          const bool two_k = k + 1 < outputs;
+          const bool two_c = c + 1 < inputs;
+          if (two_k && two_c) {
+            AddTaps<2, 2>(work, k, c, pairs, zero);
+          } else if (two_k) {
+            AddTaps<2, 1>(work, k, c, pairs, zero);
+          } else if (two_c) {
+            AddTaps<1, 2>(work, k, c, pairs, zero);
+          } else {
+            AddTaps<1, 1>(work, k, c, pairs, zero);
+          }
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+extern const TileKernels kTileKernels;
+const TileKernels kTileKernels = {
+    .pack_weights = PackWeights,
+    .pack_turned_weights = PackTurnedWeights,
+    .correlate = Correlate,
+    .weight_gradient = WeightGradient,
+};
+
+}  // namespace alexnet::cpu::amx

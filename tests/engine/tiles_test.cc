@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: MIT
+// AMX's products against plain loops in double over the same rounded values:
+// the products are exact, so that sums keep the budget of float32. Skipped
+// where the processor has no AMX.
+#include "engine/cpu/tiles.h"
+
+#include <gtest/gtest.h>
+#include <omp.h>
+
+#include <algorithm>
+#include <cmath>
+#include <ostream>
+#include <vector>
+
+#include "alexnet/error.h"
+#include "engine/aligned.h"
+#include "engine/cpu/linear_tiles.h"
+#include "engine/golden.h"
+
+namespace alexnet::cpu {
+namespace {
+
+using testing_support::Floats;
+using testing_support::Halves;
+using testing_support::Random;
+using testing_support::RelativeError;
+using testing_support::Round;
+using testing_support::Widen;
+
+// Sums of exact products, rounded to bfloat16 at the end where they are maps.
+constexpr double kSumTolerance = 2e-6;
+constexpr double kMapTolerance = 0x1p-8;  // half of the last place of 1
+
+bool HasTiles() {
+  const std::vector<Isa> isas = SupportedIsas();
+  return std::ranges::find(isas, Isa::kAmx) != isas.end();
+}
+
+constexpr size_t Index(int64_t i) { return static_cast<size_t>(i); }
+
+struct TileCase {
+  const char* name;
+  int64_t images;
+  Shape3 map;
+  int64_t outputs;
+  Size2 kernel;
+  int64_t top;
+  int64_t left;
+  Shape3 output() const {
+    return {outputs, map.height + 2 * top + 1 - kernel.height,
+            map.width + 2 * left + 1 - kernel.width};
+  }
+};
+
+void PrintTo(const TileCase& c, std::ostream* out) { *out << c.name; }
+
+// Pairs of blocks and single ones, of inputs, outputs, tiles and images;
+// channels that fill no block; rows of the kernel that end within a step.
+const TileCase kCases[] = {
+    {"one_place", 1, {16, 1, 1}, 16, {1, 1}, 0, 0},
+    {"ragged_channels", 3, {20, 9, 9}, 48, {3, 3}, 1, 1},
+    {"three_channels", 2, {3, 12, 10}, 32, {5, 5}, 2, 2},
+    {"single_blocks", 5, {16, 11, 13}, 16, {3, 3}, 0, 0},
+    {"even_blocks", 4, {64, 7, 7}, 64, {3, 3}, 1, 1},
+    {"odd_kernel", 2, {48, 6, 9}, 32, {2, 3}, 1, 2},
+    {"wide_kernel", 2, {32, 13, 5}, 80, {5, 5}, 2, 2},
+};
+
+class Tiles : public testing::TestWithParam<TileCase> {
+ protected:
+  void SetUp() override {
+    if (!HasTiles()) GTEST_SKIP() << "this processor has no AMX";
+    x_ = Round(Random(Index(c_.images * c_.map.elements()), 1));
+    dy_ = Round(Random(Index(c_.images * c_.output().elements()), 2));
+    bias_ = Random(Index(c_.outputs), 3);
+    const Floats values = Widen(
+        Round(Random(Index(c_.outputs * c_.map.channels * shape_.taps()), 4)));
+    weights_.assign(Index(WeightElements()), 0);
+    size_t next = 0;
+    ForEachWeight([&](int64_t k, int64_t c, int64_t r, int64_t s) {
+      weights_[WeightAt(k, c, r, s)] = values[next++];
+    });
+  }
+
+  int64_t WeightElements() const {
+    return shape_.output_blocks() * shape_.blocks() * shape_.taps() * 256;
+  }
+  size_t WeightAt(int64_t k, int64_t c, int64_t r, int64_t s) const {
+    const int64_t block = (k / 16 * shape_.blocks() + c / 16) * shape_.taps() +
+                          r * c_.kernel.width + s;
+    return Index(block * 256 + k % 16 * 16 + c % 16);
+  }
+  template <class Visit>
+  void ForEachWeight(const Visit& visit) const {
+    for (int64_t k = 0; k < c_.outputs; ++k) {
+      for (int64_t c = 0; c < c_.map.channels; ++c) {
+        for (int64_t r = 0; r < c_.kernel.height; ++r) {
+          for (int64_t s = 0; s < c_.kernel.width; ++s) visit(k, c, r, s);
+        }
+      }
+    }
+  }
+
+  // Calls visit(index in x, index in y, k, c, r, s) for each product.
+  template <class Visit>
+  void ForEachProduct(const Visit& visit) const {
+    const Shape3 out = c_.output();
+    ForEachWeight([&](int64_t k, int64_t c, int64_t r, int64_t s) {
+      for (int64_t n = 0; n < c_.images; ++n) {
+        for (int64_t p = 0; p < out.height; ++p) {
+          for (int64_t q = 0; q < out.width; ++q) {
+            const int64_t y = p + r - c_.top;
+            const int64_t x = q + s - c_.left;
+            if (y < 0 || y >= c_.map.height || x < 0 || x >= c_.map.width) {
+              continue;
+            }
+            visit(Index(((n * c_.map.height + y) * c_.map.width + x) *
+                            c_.map.channels +
+                        c),
+                  Index(((n * out.height + p) * out.width + q) * out.channels +
+                        k),
+                  WeightAt(k, c, r, s));
+          }
+        }
+      }
+    });
+  }
+
+  Halves Scratch(const TileShape& shape) const {
+    return Halves(Index(omp_get_max_threads() * shape.map_elements()));
+  }
+
+  TileCase c_ = GetParam();
+  TileShape shape_ = {c_.map, c_.output(), c_.kernel, c_.top, c_.left};
+  const TileKernels* kernels_ = TileKernelsFor(Isa::kAmx);
+  Halves x_, dy_;
+  Floats weights_, bias_;
+};
+
+TEST_P(Tiles, Forward) {
+  Halves packed(Index(shape_.weight_elements()));
+  Halves scratch = Scratch(shape_);
+  kernels_->pack_weights(shape_, weights_.data(), packed.data());
+  for (const bool relu : {false, true}) {
+    Halves y(dy_.size());
+    kernels_->correlate({.shape = shape_,
+                         .map = x_.data(),
+                         .weights = packed.data(),
+                         .bias = bias_.data(),
+                         .relu = relu,
+                         .images = c_.images,
+                         .scratch = scratch.data(),
+                         .output = y.data()});
+    std::vector<double> expected(y.size());
+    for (size_t i = 0; i < y.size(); ++i) {
+      expected[i] = bias_[i % Index(c_.outputs)];
+    }
+    ForEachProduct([&](size_t from, size_t to, size_t weight) {
+      expected[to] += double{FromBfloat16(x_[from])} * weights_[weight];
+    });
+    if (relu) {
+      for (double& value : expected) value = std::max(value, 0.0);
+    }
+    EXPECT_LE(RelativeError(Widen(y), expected), kMapTolerance);
+  }
+}
+
+TEST_P(Tiles, ANanIsNotRectified) {
+  Halves packed(Index(shape_.weight_elements()));
+  Halves scratch = Scratch(shape_);
+  bias_[0] = NAN;
+  Halves y(dy_.size());
+  kernels_->correlate({.shape = shape_,
+                       .map = x_.data(),
+                       .weights = packed.data(),
+                       .bias = bias_.data(),
+                       .relu = true,
+                       .images = c_.images,
+                       .scratch = scratch.data(),
+                       .output = y.data()});
+  EXPECT_TRUE(std::isnan(FromBfloat16(y[0])));
+}
+
+TEST_P(Tiles, DataGradient) {
+  if (c_.map.channels % kTileSide != 0) return;  // not offered
+  const TileShape turned = {c_.output(), c_.map, c_.kernel,
+                            c_.kernel.height - 1 - c_.top,
+                            c_.kernel.width - 1 - c_.left};
+  Halves packed(Index(turned.weight_elements()));
+  Halves scratch = Scratch(turned);
+  Halves dx(x_.size());
+  kernels_->pack_turned_weights(turned, weights_.data(), packed.data());
+  kernels_->correlate({.shape = turned,
+                       .map = dy_.data(),
+                       .weights = packed.data(),
+                       .bias = nullptr,
+                       .relu = false,
+                       .images = c_.images,
+                       .scratch = scratch.data(),
+                       .output = dx.data()});
+  std::vector<double> expected(dx.size());
+  ForEachProduct([&](size_t to, size_t from, size_t weight) {
+    expected[to] += double{FromBfloat16(dy_[from])} * weights_[weight];
+  });
+  EXPECT_LE(RelativeError(Widen(dx), expected), kMapTolerance);
+}
+
+TEST_P(Tiles, WeightGradient) {
+  std::vector<double> expected(weights_.size());
+  ForEachProduct([&](size_t x, size_t y, size_t weight) {
+    expected[weight] +=
+        double{FromBfloat16(x_[x])} * double{FromBfloat16(dy_[y])};
+  });
+  std::vector<double> expected_bias(bias_.size());
+  for (size_t i = 0; i < dy_.size(); ++i) {
+    expected_bias[i % bias_.size()] += FromBfloat16(dy_[i]);
+  }
+  for (const int64_t at_once : {2, 4, 6}) {
+    Halves map(Index(at_once * shape_.packed_map_elements()));
+    Halves gradient(Index(at_once * shape_.packed_gradient_elements()));
+    Floats sum(weights_.size(), NAN);
+    Floats bias(bias_.size(), NAN);
+    kernels_->weight_gradient({.shape = shape_,
+                               .map = x_.data(),
+                               .gradient = dy_.data(),
+                               .images = c_.images,
+                               .images_at_once = at_once,
+                               .packed_map = map.data(),
+                               .packed_gradient = gradient.data(),
+                               .sum = sum.data(),
+                               .bias = bias.data()});
+    EXPECT_LE(RelativeError(sum, expected), kSumTolerance);
+    EXPECT_LE(RelativeError(bias, expected_bias), kSumTolerance);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(, Tiles, testing::ValuesIn(kCases),
+                         [](const auto& info) { return info.param.name; });
+
+struct Sizes {
+  int64_t images, in, out;
+};
+
+void PrintTo(const Sizes& s, std::ostream* out) {
+  *out << s.images << " × " << s.in << " × " << s.out;
+}
+
+class LinearTiles : public testing::TestWithParam<Sizes> {
+ protected:
+  void SetUp() override {
+    if (!HasTiles()) GTEST_SKIP() << "this processor has no AMX";
+  }
+
+  double X(int64_t n, int64_t i) const { return x_[Index(n * s_.in + i)]; }
+  double W(int64_t k, int64_t i) const { return w_[Index(k * s_.in + i)]; }
+  double Dy(int64_t n, int64_t k) const { return dy_[Index(n * s_.out + k)]; }
+
+  // Σ_i f(i), i < n
+  template <class Term>
+  static double Sum(int64_t n, const Term& term) {
+    double sum = 0;
+    for (int64_t i = 0; i < n; ++i) sum += term(i);
+    return sum;
+  }
+
+  static Floats Rounded(int64_t n, uint32_t seed) {
+    return Widen(Round(Random(Index(n), seed)));
+  }
+
+  Sizes s_ = GetParam();
+  const LinearTileKernels* kernels_ = LinearTileKernelsFor(Isa::kAmx);
+  Floats x_ = Rounded(s_.images * s_.in, 1);
+  Floats w_ = Rounded(s_.out * s_.in, 2);
+  Floats dy_ = Rounded(s_.images * s_.out, 3);
+  // Of bytes; the guard shows what is written beyond.
+  Halves packed_inputs_ = Packed(s_.in);
+  Halves packed_outputs_ = Packed(s_.out);
+
+  static constexpr size_t kGuard = 64;
+  Halves Packed(int64_t values) const {
+    return Halves(Index(LinearScratchBytes(s_.images, values) / 2) + kGuard,
+                  0x1234);
+  }
+  static void ExpectGuard(const Halves& packed) {
+    for (size_t i = packed.size() - kGuard; i < packed.size(); ++i) {
+      EXPECT_EQ(packed[i], 0x1234);
+    }
+  }
+};
+
+TEST_P(LinearTiles, Forward) {
+  const Floats bias = Random(Index(s_.out), 4);
+  const Halves rounded = Round(w_);
+  for (const bool relu : {false, true}) {
+    std::vector<double> expected;
+    for (int64_t n = 0; n < s_.images; ++n) {
+      for (int64_t k = 0; k < s_.out; ++k) {
+        const double y = bias[Index(k)] + Sum(s_.in, [&](int64_t i) {
+                           return X(n, i) * W(k, i);
+                         });
+        expected.push_back(relu ? std::max(y, 0.0) : y);
+      }
+    }
+    for (const bool from_float32 : {false, true}) {
+      Floats y(dy_.size(), NAN);
+      kernels_->forward(
+          {.outputs = y.data(),
+           .inputs = x_.data(),
+           .packed_inputs = packed_inputs_.data(),
+           .weights = from_float32 ? w_.data() : nullptr,
+           .weights_bf16 = from_float32 ? nullptr : rounded.data(),
+           .bias = bias.data(),
+           .images = s_.images,
+           .in = s_.in,
+           .out = s_.out,
+           .relu = relu});
+      EXPECT_LE(RelativeError(y, expected), kSumTolerance);
+    }
+  }
+  ExpectGuard(packed_inputs_);
+}
+
+TEST_P(LinearTiles, Backward) {
+  Floats dx(x_.size(), NAN);
+  kernels_->backward({.input_gradients = dx.data(),
+                      .gradients = dy_.data(),
+                      .packed_gradients = packed_outputs_.data(),
+                      .weights = w_.data(),
+                      .images = s_.images,
+                      .in = s_.in,
+                      .out = s_.out});
+  std::vector<double> expected;
+  for (int64_t n = 0; n < s_.images; ++n) {
+    for (int64_t i = 0; i < s_.in; ++i) {
+      expected.push_back(
+          Sum(s_.out, [&](int64_t k) { return Dy(n, k) * W(k, i); }));
+    }
+  }
+  EXPECT_LE(RelativeError(dx, expected), kSumTolerance);
+  ExpectGuard(packed_outputs_);
+}
+
+// Weights of zero and a rate of −1: what is left is the gradient.
+TEST_P(LinearTiles, Update) {
+  UpdateStep step;
+  step.optimizer.kind = OptimizerKind::kSgd;
+  step.optimizer.momentum = 0;
+  step.learning_rate = -1;
+  step.step = 1;
+  Floats w(w_.size()), m(w_.size());
+  kernels_->update(
+      {.weights = {w.data(), m.data(), nullptr, nullptr},
+       .inputs = x_.data(),
+       .gradients = dy_.data(),
+       .packed = reinterpret_cast<float*>(packed_inputs_.data()),
+       .packed_gradients = reinterpret_cast<float*>(packed_outputs_.data()),
+       .images = s_.images,
+       .in = s_.in,
+       .out = s_.out},
+      MakeCoefficients(step));
+  std::vector<double> expected;
+  for (int64_t k = 0; k < s_.out; ++k) {
+    for (int64_t i = 0; i < s_.in; ++i) {
+      expected.push_back(
+          Sum(s_.images, [&](int64_t n) { return Dy(n, k) * X(n, i); }));
+    }
+  }
+  EXPECT_LE(RelativeError(w, expected), kSumTolerance);
+  ExpectGuard(packed_inputs_);
+  ExpectGuard(packed_outputs_);
+}
+
+INSTANTIATE_TEST_SUITE_P(, LinearTiles,
+                         testing::Values(Sizes{16, 16, 16}, Sizes{17, 1, 1},
+                                         Sizes{16, 10, 10}, Sizes{64, 700, 130},
+                                         Sizes{33, 1234, 77},
+                                         Sizes{130, 90, 300}),
+                         [](const auto& info) {
+                           const Sizes& s = info.param;
+                           return Concat(s.images, "_", s.in, "_", s.out);
+                         });
+
+}  // namespace
+}  // namespace alexnet::cpu
