@@ -230,9 +230,9 @@ Action AddBench(CLI::App& app) {
   app.add_flag("--json", options->json, "one JSON object on standard output");
   app.footer(
       "A training step is resize, forward, backward and Adam. The floor is "
-      "what "
-      "direct convolution would take at the machine's full speed, measured "
-      "here; Winograd's algorithms can go below it.");
+      "what direct convolution in float32 would take at the machine's full "
+      "speed, measured here; Winograd's algorithms and bfloat16 can go below "
+      "it.");
   return [options] { return Bench(*options); };
 }
 

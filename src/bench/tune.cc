@@ -5,6 +5,7 @@
 #include <map>
 
 #include "bench/bench.h"
+#include "core/isa.h"
 #include "engine/cpu/kernel_plan.h"
 
 namespace alexnet {
@@ -14,17 +15,22 @@ using cpu::ConvAlgorithms;
 using cpu::KernelPlan;
 
 // Forward, backward data, backward weights. The backward passes are timed
-// together, so that each pair of them has its turn.
+// together, so that each pair of algorithms has its turn; those of one
+// algorithm first, which also give the forward passes.
 std::vector<ConvAlgorithms> Choices(const EngineSpec& spec) {
   using enum cpu::ConvAlgorithm;
-  std::vector<ConvAlgorithms> choices = {{kDirect, kDirect, kDirect},
-                                         {kWinograd, kWinograd, kWinograd}};
-  if (spec.precision == Precision::kBfloat16) {
-    choices.push_back({kTiles, kTiles, kTiles});
+  std::vector<cpu::ConvAlgorithm> algorithms = {kDirect, kWinograd};
+  if (spec.precision == Precision::kBfloat16 && SelectedIsa() >= Isa::kAmx) {
+    algorithms.push_back(kTiles);
   }
+  std::vector<ConvAlgorithms> choices;
+  for (const auto all : algorithms) choices.push_back({all, all, all});
   if (!spec.training) return choices;
-  choices.push_back({kWinograd, kDirect, kWinograd});
-  choices.push_back({kWinograd, kWinograd, kDirect});
+  for (const auto data : algorithms) {
+    for (const auto weights : algorithms) {
+      if (data != weights) choices.push_back({kWinograd, data, weights});
+    }
+  }
   return choices;
 }
 

@@ -29,7 +29,7 @@ Isa Select() {
 
 #if defined(__x86_64__)
 // Linux grants AMX's large registers only to a process that asks for them
-// (arch_prctl, ARCH_REQ_XCOMP_PERM); threads started later have them too.
+// (arch_prctl, ARCH_REQ_XCOMP_PERM), and then to all its threads.
 bool MayUseTiles() {
 #if defined(__linux__)
   constexpr int kRequestPermission = 0x1023;

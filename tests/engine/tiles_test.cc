@@ -12,10 +12,14 @@
 #include <ostream>
 #include <vector>
 
+#include "alexnet/engine.h"
 #include "alexnet/error.h"
 #include "engine/aligned.h"
+#include "engine/cpu/conv_pass.h"
+#include "engine/cpu/kernel_plan.h"
 #include "engine/cpu/linear_tiles.h"
 #include "engine/golden.h"
+#include "engine/op_cases.h"
 
 namespace alexnet::cpu {
 namespace {
@@ -38,17 +42,27 @@ bool HasTiles() {
 
 constexpr size_t Index(int64_t i) { return static_cast<size_t>(i); }
 
+// The end of every scratch buffer shows what is written beyond it.
+constexpr size_t kGuard = 64;
+constexpr Bfloat16 kUntouched = 0x1234;
+
+void ExpectGuard(const Halves& scratch) {
+  for (size_t i = scratch.size() - kGuard; i < scratch.size(); ++i) {
+    EXPECT_EQ(scratch[i], kUntouched);
+  }
+}
+
 struct TileCase {
   const char* name;
   int64_t images;
   Shape3 map;
   int64_t outputs;
   Size2 kernel;
-  int64_t top;
-  int64_t left;
+  Padding padding;
   Shape3 output() const {
-    return {outputs, map.height + 2 * top + 1 - kernel.height,
-            map.width + 2 * left + 1 - kernel.width};
+    const auto& [top, left, bottom, right] = padding;
+    return {outputs, map.height + top + bottom + 1 - kernel.height,
+            map.width + left + right + 1 - kernel.width};
   }
 };
 
@@ -57,13 +71,14 @@ void PrintTo(const TileCase& c, std::ostream* out) { *out << c.name; }
 // Pairs of blocks and single ones, of inputs, outputs, tiles and images;
 // channels that fill no block; rows of the kernel that end within a step.
 const TileCase kCases[] = {
-    {"one_place", 1, {16, 1, 1}, 16, {1, 1}, 0, 0},
-    {"ragged_channels", 3, {20, 9, 9}, 48, {3, 3}, 1, 1},
-    {"three_channels", 2, {3, 12, 10}, 32, {5, 5}, 2, 2},
-    {"single_blocks", 5, {16, 11, 13}, 16, {3, 3}, 0, 0},
-    {"even_blocks", 4, {64, 7, 7}, 64, {3, 3}, 1, 1},
-    {"odd_kernel", 2, {48, 6, 9}, 32, {2, 3}, 1, 2},
-    {"wide_kernel", 2, {32, 13, 5}, 80, {5, 5}, 2, 2},
+    {"one_place", 1, {16, 1, 1}, 16, {1, 1}, {}},
+    {"ragged_channels", 3, {20, 9, 9}, 48, {3, 3}, {1, 1, 1, 1}},
+    {"three_channels", 2, {3, 12, 10}, 32, {5, 5}, {2, 2, 2, 2}},
+    {"single_blocks", 5, {16, 11, 13}, 16, {3, 3}, {}},
+    {"even_blocks", 4, {64, 7, 7}, 64, {3, 3}, {1, 1, 1, 1}},
+    {"odd_kernel", 2, {48, 6, 9}, 32, {2, 3}, {1, 2, 1, 2}},
+    {"asymmetric_padding", 3, {32, 6, 7}, 16, {3, 4}, {0, 1, 2, 5}},
+    {"wide_kernel", 2, {32, 13, 5}, 80, {5, 5}, {2, 2, 2, 2}},
 };
 
 class Tiles : public testing::TestWithParam<TileCase> {
@@ -109,8 +124,8 @@ class Tiles : public testing::TestWithParam<TileCase> {
       for (int64_t n = 0; n < c_.images; ++n) {
         for (int64_t p = 0; p < out.height; ++p) {
           for (int64_t q = 0; q < out.width; ++q) {
-            const int64_t y = p + r - c_.top;
-            const int64_t x = q + s - c_.left;
+            const int64_t y = p + r - c_.padding.top;
+            const int64_t x = q + s - c_.padding.left;
             if (y < 0 || y >= c_.map.height || x < 0 || x >= c_.map.width) {
               continue;
             }
@@ -126,20 +141,28 @@ class Tiles : public testing::TestWithParam<TileCase> {
     });
   }
 
-  Halves Scratch(const TileShape& shape) const {
-    return Halves(Index(omp_get_max_threads() * shape.map_elements()));
+  // NaN shows where something is read that was not written.
+  static constexpr Bfloat16 kNan = 0x7FC0;
+  static Halves Scratch(int64_t elements) {
+    Halves scratch(Index(elements) + kGuard, kNan);
+    std::fill_n(scratch.end() - kGuard, kGuard, kUntouched);
+    return scratch;
+  }
+  static Halves Maps(const TileShape& shape) {
+    return Scratch(omp_get_max_threads() * shape.map_elements());
   }
 
   TileCase c_ = GetParam();
-  TileShape shape_ = {c_.map, c_.output(), c_.kernel, c_.top, c_.left};
+  TileShape shape_ = {c_.map, c_.output(), c_.kernel, c_.padding.top,
+                      c_.padding.left};
   const TileKernels* kernels_ = TileKernelsFor(Isa::kAmx);
   Halves x_, dy_;
   Floats weights_, bias_;
 };
 
 TEST_P(Tiles, Forward) {
-  Halves packed(Index(shape_.weight_elements()));
-  Halves scratch = Scratch(shape_);
+  Halves packed = Scratch(shape_.weight_elements());
+  Halves scratch = Maps(shape_);
   kernels_->pack_weights(shape_, weights_.data(), packed.data());
   for (const bool relu : {false, true}) {
     Halves y(dy_.size());
@@ -162,12 +185,14 @@ TEST_P(Tiles, Forward) {
       for (double& value : expected) value = std::max(value, 0.0);
     }
     EXPECT_LE(RelativeError(Widen(y), expected), kMapTolerance);
+    ExpectGuard(packed);
+    ExpectGuard(scratch);
   }
 }
 
 TEST_P(Tiles, ANanIsNotRectified) {
-  Halves packed(Index(shape_.weight_elements()));
-  Halves scratch = Scratch(shape_);
+  Halves packed = Scratch(shape_.weight_elements());
+  Halves scratch = Maps(shape_);
   bias_[0] = NAN;
   Halves y(dy_.size());
   kernels_->correlate({.shape = shape_,
@@ -182,12 +207,12 @@ TEST_P(Tiles, ANanIsNotRectified) {
 }
 
 TEST_P(Tiles, DataGradient) {
-  if (c_.map.channels % kTileSide != 0) return;  // not offered
+  if (c_.map.channels % kTileSide != 0) return;  // Fitting sees to that
   const TileShape turned = {c_.output(), c_.map, c_.kernel,
-                            c_.kernel.height - 1 - c_.top,
-                            c_.kernel.width - 1 - c_.left};
-  Halves packed(Index(turned.weight_elements()));
-  Halves scratch = Scratch(turned);
+                            c_.kernel.height - 1 - c_.padding.top,
+                            c_.kernel.width - 1 - c_.padding.left};
+  Halves packed = Scratch(turned.weight_elements());
+  Halves scratch = Maps(turned);
   Halves dx(x_.size());
   kernels_->pack_turned_weights(turned, weights_.data(), packed.data());
   kernels_->correlate({.shape = turned,
@@ -203,6 +228,8 @@ TEST_P(Tiles, DataGradient) {
     expected[to] += double{FromBfloat16(dy_[from])} * weights_[weight];
   });
   EXPECT_LE(RelativeError(Widen(dx), expected), kMapTolerance);
+  ExpectGuard(packed);
+  ExpectGuard(scratch);
 }
 
 TEST_P(Tiles, WeightGradient) {
@@ -216,8 +243,8 @@ TEST_P(Tiles, WeightGradient) {
     expected_bias[i % bias_.size()] += FromBfloat16(dy_[i]);
   }
   for (const int64_t at_once : {2, 4, 6}) {
-    Halves map(Index(at_once * shape_.packed_map_elements()));
-    Halves gradient(Index(at_once * shape_.packed_gradient_elements()));
+    Halves map = Scratch(at_once * shape_.packed_map_elements());
+    Halves gradient = Scratch(at_once * shape_.packed_gradient_elements());
     Floats sum(weights_.size(), NAN);
     Floats bias(bias_.size(), NAN);
     kernels_->weight_gradient({.shape = shape_,
@@ -231,6 +258,8 @@ TEST_P(Tiles, WeightGradient) {
                                .bias = bias.data()});
     EXPECT_LE(RelativeError(sum, expected), kSumTolerance);
     EXPECT_LE(RelativeError(bias, expected_bias), kSumTolerance);
+    ExpectGuard(map);
+    ExpectGuard(gradient);
   }
 }
 
@@ -272,19 +301,12 @@ class LinearTiles : public testing::TestWithParam<Sizes> {
   Floats x_ = Rounded(s_.images * s_.in, 1);
   Floats w_ = Rounded(s_.out * s_.in, 2);
   Floats dy_ = Rounded(s_.images * s_.out, 3);
-  // Of bytes; the guard shows what is written beyond.
   Halves packed_inputs_ = Packed(s_.in);
   Halves packed_outputs_ = Packed(s_.out);
 
-  static constexpr size_t kGuard = 64;
   Halves Packed(int64_t values) const {
     return Halves(Index(LinearScratchBytes(s_.images, values) / 2) + kGuard,
-                  0x1234);
-  }
-  static void ExpectGuard(const Halves& packed) {
-    for (size_t i = packed.size() - kGuard; i < packed.size(); ++i) {
-      EXPECT_EQ(packed[i], 0x1234);
-    }
+                  kUntouched);
   }
 };
 
@@ -340,6 +362,22 @@ TEST_P(LinearTiles, Backward) {
   ExpectGuard(packed_outputs_);
 }
 
+TEST_P(LinearTiles, ANanIsNotRectified) {
+  const Floats bias(Index(s_.out), NAN);
+  Floats y(dy_.size());
+  kernels_->forward({.outputs = y.data(),
+                     .inputs = x_.data(),
+                     .packed_inputs = packed_inputs_.data(),
+                     .weights = w_.data(),
+                     .weights_bf16 = nullptr,
+                     .bias = bias.data(),
+                     .images = s_.images,
+                     .in = s_.in,
+                     .out = s_.out,
+                     .relu = true});
+  for (const float value : y) EXPECT_TRUE(std::isnan(value));
+}
+
 // Weights of zero and a rate of −1: what is left is the gradient.
 TEST_P(LinearTiles, Update) {
   UpdateStep step;
@@ -370,6 +408,39 @@ TEST_P(LinearTiles, Update) {
   ExpectGuard(packed_outputs_);
 }
 
+Conv2dSpec Conv(int64_t in, int64_t out, int64_t kernel, int64_t stride = 1) {
+  return {.in_channels = in,
+          .out_channels = out,
+          .kernel = {kernel, kernel},
+          .stride = {stride, stride}};
+}
+
+std::string Chosen(const Conv2dSpec& spec, Isa isa, Precision precision) {
+  using enum ConvAlgorithm;
+  return Text(Fitting({kTiles, kTiles, kTiles}, {kWinograd, kWinograd, kDirect},
+                      spec, isa, precision));
+}
+
+TEST(TilesFitting, WhatTilesCannotDoGoesTheUsualWay) {
+  constexpr Precision kBf16 = Precision::kBfloat16;
+  const Conv2dSpec conv = Conv(32, 48, 3);
+  EXPECT_EQ(Chosen(conv, Isa::kAmx, kBf16), "tiles tiles tiles");
+  EXPECT_EQ(Chosen(conv, Isa::kAmx, Precision::kFloat32),
+            "winograd winograd direct");
+  EXPECT_EQ(Chosen(conv, Isa::kAvx512Bf16, kBf16), "winograd winograd direct");
+  EXPECT_EQ(Chosen(Conv(3, 96, 11, 4), Isa::kAmx, kBf16), "tiles direct tiles");
+  EXPECT_EQ(Chosen(Conv(3, 64, 5), Isa::kAmx, kBf16), "tiles direct tiles");
+  EXPECT_EQ(Chosen(Conv(32, 40, 3), Isa::kAmx, kBf16), "direct direct direct");
+  EXPECT_EQ(Chosen(Conv(3, 96, 11, 3), Isa::kAmx, kBf16),
+            "direct direct direct");
+  Conv2dSpec other = conv;
+  other.groups = 2;
+  EXPECT_EQ(Chosen(other, Isa::kAmx, kBf16), "direct direct direct");
+  other = conv;
+  other.stride = {1, 2};
+  EXPECT_EQ(Chosen(other, Isa::kAmx, kBf16), "direct direct direct");
+}
+
 INSTANTIATE_TEST_SUITE_P(, LinearTiles,
                          testing::Values(Sizes{16, 16, 16}, Sizes{17, 1, 1},
                                          Sizes{16, 10, 10}, Sizes{64, 700, 130},
@@ -379,6 +450,54 @@ INSTANTIATE_TEST_SUITE_P(, LinearTiles,
                            const Sizes& s = info.param;
                            return Concat(s.images, "_", s.in, "_", s.out);
                          });
+
+// More images than a tile has rows, so that the update takes tiles; the
+// gradient that an engine tells is formed another way.
+TEST(TilesEngine, AStepMovesAgainstItsGradient) {
+  if (SelectedIsa() < Isa::kAvx512Bf16) {
+    GTEST_SKIP() << "this processor has no bfloat16";
+  }
+  constexpr int64_t kImages = 35;
+  constexpr double kRate = 0.125;
+  EngineSpec spec;
+  spec.model = testing_support::Net(
+      {3, 7, 5}, {FlattenSpec{}, LinearSpec{105, 31}, LinearSpec{31, 33}});
+  spec.source = spec.model.input;
+  spec.batch_size = kImages;
+  spec.device = Device::kCpu;
+  spec.precision = Precision::kBfloat16;
+  spec.optimizer = {.kind = OptimizerKind::kSgd, .momentum = 0};
+  const std::unique_ptr<Engine> engine = MakeEngine(spec);
+  Initialize(*engine, 1);
+  const std::vector<uint8_t> pixels =
+      testing_support::Images(0, kImages, /*size=*/7);
+  const std::vector<int32_t> labels(kImages, 2);
+  Batch batch;
+  batch.images = {std::span(pixels).first(Index(kImages * 105)), spec.source};
+  batch.labels = labels;
+
+  const auto read = [&](State state, const ParameterInfo& info) {
+    std::vector<float> values(Index(info.elements));
+    engine->Read(state, info.name, values);
+    return values;
+  };
+  std::vector<std::vector<float>> before;
+  for (const ParameterInfo& info : Parameters(spec.model)) {
+    before.push_back(read(State::kParameter, info));
+  }
+  engine->Wait(engine->TrainStep(batch, {.step = 1, .learning_rate = kRate}));
+  size_t next = 0;
+  for (const ParameterInfo& info : Parameters(spec.model)) {
+    std::vector<float> moved = read(State::kParameter, info);
+    std::vector<float> expected = read(State::kGradient, info);
+    for (size_t i = 0; i < moved.size(); ++i) {
+      moved[i] -= before[next][i];
+      expected[i] *= static_cast<float>(-kRate);
+    }
+    EXPECT_LE(RelativeError(moved, expected), 1e-2) << info.name;
+    ++next;
+  }
+}
 
 }  // namespace
 }  // namespace alexnet::cpu

@@ -87,8 +87,6 @@ std::unique_ptr<ConvPass> MakeDirectDataGradient(const ConvParts& parts,
 // block side by side.
 Desc BlockedMapDesc(const Shape3& shape, int64_t images, int64_t lanes,
                     dnnl::memory::data_type type);
-// N × H × W × C in bfloat16, as tiles read and write maps.
-Desc TileMapDesc(const Shape3& shape, int64_t images);
 Desc BlockedWeightsDesc(const Conv2dSpec& spec, int64_t lanes, bool transposed);
 
 // Winograd needs no groups, channels that fill whole vectors, and a 3×3 or 5×5
@@ -109,15 +107,18 @@ std::unique_ptr<ConvPass> MakeWinogradDataGradient(const ConvParts& parts,
                                                    const Parameter& weight,
                                                    const Activation& output);
 
+// N × H × W × C in bfloat16, as tiles read and write maps.
+Desc TileMapDesc(const Shape3& shape, int64_t images);
+
 // Tiles need no groups, outputs that fill whole tiles, and stride 1, or one
 // that can be turned into it.
 bool TilesFit(const Conv2dSpec& spec, Isa isa);
 
-// Whether a pass can be computed so; `Fits` speaks of forward and weights.
-bool Fits(ConvAlgorithm algorithm, const Conv2dSpec& spec, Isa isa,
-          Precision precision);
-bool DataGradientFits(ConvAlgorithm algorithm, const Conv2dSpec& spec, Isa isa,
-                      Precision precision);
+// For each pass the wanted algorithm, the usual one or the direct one: the
+// first of them that there is for this convolution.
+ConvAlgorithms Fitting(const ConvAlgorithms& wanted,
+                       const ConvAlgorithms& usual, const Conv2dSpec& spec,
+                       Isa isa, Precision precision);
 
 // In bfloat16, of stride 1; the data gradient's inputs fill whole tiles.
 std::unique_ptr<ConvForward> MakeTileForward(const ConvParts& parts, bool relu);

@@ -173,8 +173,7 @@ class ConvUnit final : public Unit {
   LayoutChange partial_out_;
 };
 
-}  // namespace
-
+// Forward and to the weights.
 bool Fits(ConvAlgorithm algorithm, const Conv2dSpec& spec, Isa isa,
           Precision precision) {
   switch (algorithm) {
@@ -197,6 +196,20 @@ bool DataGradientFits(ConvAlgorithm algorithm, const Conv2dSpec& spec, Isa isa,
       algorithm != ConvAlgorithm::kTiles || spec.in_channels % kTileSide == 0;
   return whole && spec.stride == Size2{1, 1} &&
          Fits(algorithm, spec, isa, precision);
+}
+
+}  // namespace
+
+ConvAlgorithms Fitting(const ConvAlgorithms& wanted,
+                       const ConvAlgorithms& usual, const Conv2dSpec& spec,
+                       Isa isa, Precision precision) {
+  const auto first = [&](auto fits, ConvAlgorithm a, ConvAlgorithm b) {
+    if (fits(a, spec, isa, precision)) return a;
+    return fits(b, spec, isa, precision) ? b : ConvAlgorithm::kDirect;
+  };
+  return {first(Fits, wanted.forward, usual.forward),
+          first(DataGradientFits, wanted.backward_data, usual.backward_data),
+          first(Fits, wanted.backward_weights, usual.backward_weights)};
 }
 
 std::unique_ptr<Unit> MakeConvUnit(Builder& builder, const std::string& name,

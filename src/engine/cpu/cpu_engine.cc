@@ -86,7 +86,6 @@ CpuEngine::CpuEngine(const EngineSpec& spec)
 // machine does not have or exact algorithms rule out; drops layers that the
 // network does not have.
 void CpuEngine::PlanConvolutions() {
-  using enum ConvAlgorithm;
   const std::vector<LayerInfo> infos = InferLayers(spec_.model);
   const bool fast = spec_.algorithms == Algorithms::kFast;
   std::map<std::string, ConvAlgorithms, std::less<>> planned;
@@ -97,17 +96,11 @@ void CpuEngine::PlanConvolutions() {
     const auto given = plan_.convolutions.find(layer.name);
     ConvAlgorithms& choice = planned[layer.name];
     if (!fast) continue;
-    choice = given == plan_.convolutions.end()
-                 ? DefaultAlgorithms(*conv, infos[i].input, SelectedIsa(),
-                                     spec_.precision)
-                 : given->second;
-    for (ConvAlgorithm* pass : {&choice.forward, &choice.backward_weights}) {
-      if (!Fits(*pass, *conv, SelectedIsa(), spec_.precision)) *pass = kDirect;
-    }
-    if (!DataGradientFits(choice.backward_data, *conv, SelectedIsa(),
-                          spec_.precision)) {
-      choice.backward_data = kDirect;
-    }
+    const ConvAlgorithms usual = DefaultAlgorithms(
+        *conv, infos[i].input, SelectedIsa(), spec_.precision);
+    const bool planned_before = given != plan_.convolutions.end();
+    choice = Fitting(planned_before ? given->second : usual, usual, *conv,
+                     SelectedIsa(), spec_.precision);
   }
   plan_.convolutions = std::move(planned);
 }

@@ -30,7 +30,7 @@ const Kernels& KernelsFor(Isa isa) {
     case Isa::kAvx512:
       return avx512::kKernels;
     case Isa::kAvx512Bf16:
-    case Isa::kAmx:  // for the library's convolutions
+    case Isa::kAmx:
       return avx512_bf16::kKernels;
 #else
     default:

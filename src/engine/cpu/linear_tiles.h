@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The linear layers' products in bfloat16 by AMX (tiles.h), from a tile's worth
-// of images on: kernels.h has those for fewer. Inputs, gradients and weights
-// are float32 and rounded on their way; sums stay float32.
+// of images on: kernels.h has those for fewer, which round otherwise. Inputs,
+// gradients and weights are float32 and rounded on their way; sums stay
+// float32.
 #pragma once
 
 #include "engine/cpu/kernels.h"
@@ -19,6 +20,9 @@ struct LinearBackwardWork {
   int64_t in;
   int64_t out;
 };
+
+// LinearScratchBytes counts in these.
+static_assert(kTileSide == 16 && kTileValues == 32);
 
 struct LinearTileKernels {
   void (*forward)(const LinearForwardWork& work);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The linear layers' three products in bfloat16 by AMX. The weights, most of
 // the network's bytes, are float32 and as PyTorch has them, a row an output;
-// each product rounds them (or, in the update, leaves them alone) on their one
-// way through the cache. See kernels-inl.h for what may not be called from
-// here.
+// forward and backward they are rounded on their way through the cache, once
+// for every 64 images. See kernels-inl.h for what may not be called from here.
 #include "engine/cpu/linear_tiles.h"
 #include "engine/cpu/tiles_amx-inl.h"
 
@@ -17,7 +16,7 @@ constexpr int kBlocks = 4;
   return a < b ? a : b;
 }
 
-[[gnu::always_inline]] inline int64_t Ceiling(int64_t n, int64_t of) {
+[[gnu::always_inline]] inline int64_t CeilDiv(int64_t n, int64_t of) {
   return (n + of - 1) / of;
 }
 
@@ -79,6 +78,7 @@ template <int kCount>
                                                int64_t row_stride,
                                                const Bfloat16* columns,
                                                int64_t next) {
+  BeforeTileLoads();
   _tile_loadd(4, row, row_stride);
   _tile_loadd(5, columns, kRowBytes);
   _tile_dpbf16ps(0, 4, 5);
@@ -101,6 +101,7 @@ template <int kCount>
 [[gnu::always_inline]] inline void MultiplyColumn(const Bfloat16* rows,
                                                   int64_t next,
                                                   const Bfloat16* column) {
+  BeforeTileLoads();
   _tile_loadd(4, column, kRowBytes);
   _tile_loadd(5, rows, kRowBytes);
   _tile_dpbf16ps(0, 5, 4);
@@ -141,8 +142,8 @@ template <class Run>
 
 // [images/16][in/32][16 pairs of inputs][16 images][2]
 void PackForward(const LinearForwardWork& work, Bfloat16* packed) {
-  const int64_t blocks = Ceiling(work.images, kTileSide);
-  const int64_t steps = Ceiling(work.in, kTileValues);
+  const int64_t blocks = CeilDiv(work.images, kTileSide);
+  const int64_t steps = CeilDiv(work.in, kTileValues);
 #pragma omp parallel for collapse(2) schedule(static)
   for (int64_t block = 0; block < blocks; ++block) {
     for (int64_t step = 0; step < steps; ++step) {
@@ -183,7 +184,7 @@ void WriteOutputs(const LinearForwardWork& work, const float* sums,
 template <int kCount>
 void ForwardOutputs(const LinearForwardWork& work, const Bfloat16* packed,
                     int64_t output, int64_t block) {
-  const int64_t steps = Ceiling(work.in, kTileValues);
+  const int64_t steps = CeilDiv(work.in, kTileValues);
   const int64_t rows = work.out - output;
   const Bfloat16* x = packed + block * steps * kTileElements;
   ZeroSums<kCount>();
@@ -223,7 +224,7 @@ void ForwardOutputs(const LinearForwardWork& work, const Bfloat16* packed,
 void Forward(const LinearForwardWork& work) {
   auto* packed = static_cast<Bfloat16*>(work.packed_inputs);
   PackForward(work, packed);
-  const int64_t blocks = Ceiling(work.images, kTileSide);
+  const int64_t blocks = CeilDiv(work.images, kTileSide);
 #pragma omp parallel
   {
     const TilesOfThread tiles;
@@ -240,13 +241,13 @@ void Forward(const LinearForwardWork& work) {
 
 // Inputs worked on together: a piece of each row of weights, and their sums,
 // kBlocks · 16 images of them, in the cache.
-constexpr int64_t kInputs = 512;
+constexpr int64_t kInputs = 256;
 // Outputs that a sum takes on between two visits to memory.
 constexpr int64_t kSteps = 2;
 
 // [images/16][out/32][16 images][32 outputs], filled up to whole kSteps.
 void PackBackward(const LinearBackwardWork& work, int64_t steps) {
-  const int64_t blocks = Ceiling(work.images, kTileSide);
+  const int64_t blocks = CeilDiv(work.images, kTileSide);
 #pragma omp parallel for collapse(2) schedule(static)
   for (int64_t block = 0; block < blocks; ++block) {
     for (int64_t step = 0; step < steps; ++step) {
@@ -317,9 +318,9 @@ void BackwardInputs(const LinearBackwardWork& work, int64_t steps,
 }
 
 void Backward(const LinearBackwardWork& work) {
-  const int64_t steps = Ceiling(work.out, kSteps * kTileValues) * kSteps;
+  const int64_t steps = CeilDiv(work.out, kSteps * kTileValues) * kSteps;
   PackBackward(work, steps);
-  const int64_t blocks = Ceiling(work.images, kTileSide);
+  const int64_t blocks = CeilDiv(work.images, kTileSide);
 #pragma omp parallel
   {
     const TilesOfThread tiles;
@@ -343,7 +344,7 @@ constexpr int64_t kUpdateColumns = 1024;
 template <bool kTurned>
 void PackImages(const float* from, int64_t images, int64_t columns,
                 Bfloat16* packed) {
-  const int64_t steps = Ceiling(images, kTileValues);
+  const int64_t steps = CeilDiv(images, kTileValues);
 #pragma omp for schedule(static)
   for (int64_t column = 0; column < columns; column += kTileSide) {
     Bfloat16* to = packed + column * steps * kTileValues;
@@ -369,7 +370,7 @@ void UpdateColumns(const LinearUpdateWork& work,
                    const UpdateCoefficients& coefficients, int64_t row,
                    int64_t column) {
   constexpr int64_t kColumns = kCount * kTileSide;
-  const int64_t steps = Ceiling(work.images, kTileValues);
+  const int64_t steps = CeilDiv(work.images, kTileValues);
   const int64_t rows = Least(kTileSide, work.out - row);
   const int64_t n = Least(kColumns, work.in - column);
   for (int64_t r = 0; r < rows; ++r) {
@@ -412,7 +413,7 @@ void Update(const LinearUpdateWork& work,
       // The same rows fall to the same thread every time.
 #pragma omp for schedule(static) nowait
       for (int64_t row = 0; row < work.out; row += kTileSide) {
-        ForGroups(Ceiling(columns, kTileSide), [&]<int kCount>(int64_t block) {
+        ForGroups(CeilDiv(columns, kTileSide), [&]<int kCount>(int64_t block) {
           UpdateColumns<kCount>(work, coefficients, row,
                                 first + block * kTileSide);
         });

@@ -3,7 +3,9 @@
 // never stored: the batch's inputs x and output gradients dy are kept (86 KB an
 // image), and the update forms dW = dyᵀ·x tile by tile on its way through the
 // parameters. Clipping by the global norm needs no dW either, since
-// ‖dW‖² = Σ_ij (x_i·x_j)(dy_i·dy_j).
+// ‖dW‖² = Σ_ij (x_i·x_j)(dy_i·dy_j). In bfloat16 by AMX the update rounds x and
+// dy; the norm, and a gradient that is asked for, are of the values as they
+// were.
 #include <algorithm>
 #include <cmath>
 #include <cstring>

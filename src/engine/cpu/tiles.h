@@ -39,6 +39,13 @@ struct TileShape {
   [[gnu::always_inline]] int64_t taps() const {
     return kernel.height * kernel.width;
   }
+  // Of an image.
+  [[gnu::always_inline]] int64_t map_values() const {
+    return map.channels * map.height * map.width;
+  }
+  [[gnu::always_inline]] int64_t output_values() const {
+    return output.channels * output.height * output.width;
+  }
   // Of the map with its padding.
   [[gnu::always_inline]] int64_t rows() const {
     return output.height + kernel.height - 1;
@@ -50,7 +57,8 @@ struct TileShape {
   [[gnu::always_inline]] int64_t tiles() const {
     return (output.height * columns() + kTileSide - 1) / kTileSide;
   }
-  // Places of the padded map that are read: the last tile reaches beyond it.
+  // Places of the padded map that are read, beyond its end by the last tile's
+  // and where a row of the kernel ends within a step: there weights are zeros.
   [[gnu::always_inline]] int64_t places() const {
     return tiles() * kTileSide + (kernel.height - 1) * columns() + kernel.width;
   }
@@ -63,7 +71,7 @@ struct TileShape {
   }
   // Elements of one image's padded map, of the packed weights.
   [[gnu::always_inline]] int64_t map_elements() const {
-    return (places() + 1) * blocks() * kTileSide;
+    return places() * blocks() * kTileSide;
   }
   [[gnu::always_inline]] int64_t weight_elements() const {
     return output_blocks() * steps() * kTileElements;

@@ -14,6 +14,12 @@ namespace {
 constexpr int64_t kRowBytes = 64;
 constexpr int64_t kTileBytes = kTileSide * kRowBytes;
 
+// What was written so far is in memory: the compiler does not know what a
+// tile's load reads.
+[[gnu::always_inline]] inline void BeforeTileLoads() {
+  asm volatile("" : : : "memory");
+}
+
 // Threads keep the shapes of tiles to themselves, and so does the library.
 class TilesOfThread {
  public:
@@ -29,6 +35,7 @@ class TilesOfThread {
       shapes.row_bytes[i] = kRowBytes;
       shapes.rows[i] = kTileSide;
     }
+    BeforeTileLoads();
     _tile_loadconfig(&shapes);
   }
   ~TilesOfThread() { _tile_release(); }

@@ -131,6 +131,7 @@ template <int kPlaces, int kOutputs>
   const int64_t depth = shape.blocks() * kTileSide;
   const int64_t stride = depth * 2;  // bytes from place to place
   const int64_t next_output = shape.steps() * kTileElements;
+  BeforeTileLoads();
   _tile_zero(0);
   if (kOutputs > 1) _tile_zero(1);
   if (kPlaces > 1) _tile_zero(2);
@@ -222,12 +223,14 @@ void CorrelateBlocks(const TileCorrelation& work, const Bfloat16* padded,
 void Correlate(const TileCorrelation& work) {
   const TileShape& shape = work.shape;
   const int64_t threads = omp_get_max_threads();
-  // A single image is shared out by its outputs, in pairs of blocks.
+  // Few images are shared out by their outputs, in pairs of blocks; each part
+  // pads its image anew.
+  constexpr int64_t kShares = 4;  // at least, of a thread
   const int64_t pairs = (shape.output_blocks() + 1) / 2;
-  int64_t parts = work.images >= threads ? 1 : threads / work.images;
+  int64_t parts = (kShares * threads + work.images - 1) / work.images;
   if (parts > pairs) parts = pairs;
-  const int64_t map = shape.map.elements();
-  const int64_t output = shape.output.elements();
+  const int64_t map = shape.map_values();
+  const int64_t output = shape.output_values();
 #pragma omp parallel
   {
     const TilesOfThread tiles;
@@ -304,6 +307,7 @@ template <int kOutputs, int kInputs>
                                           bool first, float* const (&sums)[4]) {
   const int64_t tiles = shape.tiles();
   const int64_t next_block = shape.places() * kTileValues;
+  BeforeTileLoads();
   if (first) {
     _tile_zero(0);
     _tile_zero(1);
@@ -341,27 +345,41 @@ template <int kOutputs, int kInputs>
   if (kOutputs > 1 && kInputs > 1) _tile_stored(3, sums[3], kRowBytes);
 }
 
-// All taps of up to two blocks of outputs with up to two of inputs.
+// A row of taps of up to two blocks of outputs with up to two of inputs.
 template <int kOutputs, int kInputs>
-void AddTaps(const TileWeightGradient& work, int64_t k, int64_t c,
+void AddTaps(const TileWeightGradient& work, int64_t k, int64_t c, int64_t r,
              int64_t pairs, bool first) {
   const TileShape& shape = work.shape;
   const Bfloat16* gradients =
       work.packed_gradient + k * shape.tiles() * kTileElements;
-  const Bfloat16* maps = work.packed_map + c * shape.places() * kTileValues;
-  for (int64_t r = 0; r < shape.kernel.height; ++r) {
-    for (int64_t s = 0; s < shape.kernel.width; ++s) {
-      float* sums[4];
-      for (int i = 0; i < 4; ++i) {
-        sums[i] = work.sum +
-                  (((k + i / 2) * shape.blocks() + c + i % 2) * shape.taps() +
-                   r * shape.kernel.width + s) *
-                      kTileSide * kTileSide;
-      }
-      AddTap<kOutputs, kInputs>(shape, gradients,
-                                maps + (r * shape.columns() + s) * kTileValues,
-                                pairs, first, sums);
+  const Bfloat16* maps =
+      work.packed_map +
+      (c * shape.places() + r * shape.columns()) * kTileValues;
+  for (int64_t s = 0; s < shape.kernel.width; ++s) {
+    float* sums[4];
+    for (int i = 0; i < 4; ++i) {
+      sums[i] = work.sum +
+                (((k + i / 2) * shape.blocks() + c + i % 2) * shape.taps() +
+                 r * shape.kernel.width + s) *
+                    kTileSide * kTileSide;
     }
+    AddTap<kOutputs, kInputs>(shape, gradients, maps + s * kTileValues, pairs,
+                              first, sums);
+  }
+}
+
+void AddRow(const TileWeightGradient& work, int64_t k, int64_t c, int64_t r,
+            int64_t pairs, bool first) {
+  const bool two_k = k + 1 < work.shape.output_blocks();
+  const bool two_c = c + 1 < work.shape.blocks();
+  if (two_k && two_c) {
+    AddTaps<2, 2>(work, k, c, r, pairs, first);
+  } else if (two_k) {
+    AddTaps<2, 1>(work, k, c, r, pairs, first);
+  } else if (two_c) {
+    AddTaps<1, 2>(work, k, c, r, pairs, first);
+  } else {
+    AddTaps<1, 1>(work, k, c, r, pairs, first);
   }
 }
 
@@ -391,8 +409,8 @@ void AddBias(const TileWeightGradient& work, int64_t first, int64_t images) {
 // As [pair][C/16][places][16 c][2] and [pair][K/16][tiles][16 k][16 places][2].
 void PackPairs(const TileWeightGradient& work, int64_t first, int64_t images) {
   const TileShape& shape = work.shape;
-  const int64_t map = shape.map.elements();
-  const int64_t output = shape.output.elements();
+  const int64_t map = shape.map_values();
+  const int64_t output = shape.output_values();
   const int64_t blocks = shape.blocks();
   const int64_t output_blocks = shape.output_blocks();
 #pragma omp for collapse(2) schedule(static) nowait
@@ -420,6 +438,7 @@ void WeightGradient(const TileWeightGradient& work) {
   const TileShape& shape = work.shape;
   const int64_t outputs = shape.output_blocks();
   const int64_t inputs = shape.blocks();
+  const int64_t rows = shape.kernel.height;
 #pragma omp parallel
   {
     const TilesOfThread tiles;
@@ -430,21 +449,12 @@ void WeightGradient(const TileWeightGradient& work) {
       const int64_t pairs = (images + 1) / 2;
       AddBias(work, first, images);
       PackPairs(work, first, images);
-      const bool zero = first == 0;
       // The inputs' blocks stay in a thread's cache while the outputs go by.
-#pragma omp for collapse(2) schedule(static)
+#pragma omp for collapse(3) schedule(static)
       for (int64_t c = 0; c < inputs; c += 2) {
         for (int64_t k = 0; k < outputs; k += 2) {
-          const bool two_k = k + 1 < outputs;
-          const bool two_c = c + 1 < inputs;
-          if (two_k && two_c) {
-            AddTaps<2, 2>(work, k, c, pairs, zero);
-          } else if (two_k) {
-            AddTaps<2, 1>(work, k, c, pairs, zero);
-          } else if (two_c) {
-            AddTaps<1, 2>(work, k, c, pairs, zero);
-          } else {
-            AddTaps<1, 1>(work, k, c, pairs, zero);
+          for (int64_t r = 0; r < rows; ++r) {
+            AddRow(work, k, c, r, pairs, /*first=*/first == 0);
           }
         }
       }
