@@ -13,8 +13,8 @@ enum class Isa { kGeneric, kAvx2, kAvx512, kAvx512Bf16, kAmx };
 
 std::string_view Name(Isa isa);
 
-// Those that this machine has, the best last. Where that is AMX, asks the kernel
-// for its registers, which the process then has to its end.
+// Those that this machine has, the best last. Where that is AMX, asks the
+// kernel for its registers, which the process then has to its end.
 std::vector<Isa> SupportedIsas();
 
 // The best one, or the one that the environment variable ALEXNET_ISA names
