@@ -79,7 +79,7 @@ class TilesOfThread {
 // The first `rest` of 16 lanes; none where there is no rest.
 [[gnu::always_inline]] inline __mmask16 Lanes(int64_t rest) {
   if (rest >= kTileSide) return 0xFFFF;
-  return rest <= 0 ? 0 : static_cast<__mmask16>((1 << rest) - 1);
+  return static_cast<__mmask16>(rest <= 0 ? 0 : (1 << rest) - 1);
 }
 
 // 16 values, or the first `rest` and zeros.
