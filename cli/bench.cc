@@ -133,8 +133,7 @@ std::string AsText(const Engine& engine, const Options& options,
   text += fmt::format(
       "floor     {:8.1f} ms  by direct convolution in float32 at this "
       "machine's {:.0f} GFLOP/s and {:.1f} GB/s\nfloor/step  {:6.2f}\npeak "
-      "memory {:6.0f} "
-      "MiB, planned {:.0f}\n",
+      "memory {:6.0f} MiB, planned {:.0f}\n",
       1e3 * r.floor.seconds, r.floor.flops_per_s / 1e9,
       r.floor.bytes_per_s / 1e9, r.floor.seconds / r.step.median, r.peak_rss_mb,
       r.planned_peak_mb);

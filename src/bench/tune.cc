@@ -45,7 +45,7 @@ KernelPlan PlanEverywhere(const ModelSpec& model,
 }
 
 // The lowest times of each convolution with one choice. What an engine cannot
-// do as asked it does directly; its plan tells.
+// do as asked it does in its usual way; its plan tells.
 struct Measured {
   KernelPlan plan;
   std::map<std::string, LayerTimes, std::less<>> layers;

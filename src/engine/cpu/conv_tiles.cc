@@ -15,7 +15,7 @@ Desc WeightsDesc(const Conv2dSpec& spec) {
   return BlockedWeightsDesc(spec, kTileSide, /*transposed=*/true);
 }
 
-TileShape ForwardShape(const ConvShape& shape) {
+CorrelationShape ForwardShape(const ConvShape& shape) {
   return {.map = shape.input,
           .output = shape.output,
           .kernel = shape.spec.kernel,
@@ -24,7 +24,7 @@ TileShape ForwardShape(const ConvShape& shape) {
 }
 
 // The backward pass to the data, a correlation with the kernel turned.
-TileShape TurnedShape(const ConvShape& shape) {
+CorrelationShape TurnedShape(const ConvShape& shape) {
   const Size2& kernel = shape.spec.kernel;
   return {.map = shape.output,
           .output = shape.input,
@@ -35,7 +35,7 @@ TileShape TurnedShape(const ConvShape& shape) {
 
 // Scratch and packed weights of a correlation.
 struct CorrelationBuffers {
-  CorrelationBuffers(Builder& builder, const TileShape& shape, int tick)
+  CorrelationBuffers(Builder& builder, const CorrelationShape& shape, int tick)
       : scratch(builder.arena.Add(
             "map with padding",
             builder.spec.threads * shape.map_elements() * kBytes, tick)),
@@ -94,7 +94,7 @@ class TileForward final : public ConvForward {
  private:
   const Dnnl& dnnl_;
   ConvShape shape_;
-  TileShape tiles_;
+  CorrelationShape tiles_;
   bool relu_;
   LayoutChange source_;
   CorrelationBuffers buffers_;
@@ -153,7 +153,7 @@ class TileDataGradient final : public ConvPass {
  private:
   const Dnnl& dnnl_;
   ConvShape shape_;
-  TileShape tiles_;
+  CorrelationShape tiles_;
   const Parameter& weight_;
   CorrelationBuffers buffers_;
   Buffer* reordered_ = nullptr;
@@ -213,7 +213,7 @@ class TileWeightGradientPass final : public ConvWeightGradient {
  private:
   const Dnnl& dnnl_;
   ConvShape shape_;
-  TileShape tiles_;
+  CorrelationShape tiles_;
   int64_t images_at_once_;
   LayoutChange source_, gradient_;
   Buffer* map_;

@@ -20,18 +20,11 @@ constexpr int kBlocks = 4;
   return (n + of - 1) / of;
 }
 
-[[gnu::always_inline]] inline void Store(const __m512i (&rows)[16],
-                                         Bfloat16* tile) {
-  for (int i = 0; i < 16; ++i) {
-    _mm512_storeu_si512(tile + i * kTileValues, rows[i]);
-  }
-}
-
 // 32 values rounded, or the first `rest` and zeros.
 [[gnu::always_inline]] inline __m512i RoundedPair(const float* from,
                                                   int64_t rest) {
-  return _mm512_inserti64x4(_mm512_castsi256_si512(Rounded(from, rest)),
-                            Rounded(from + kTileSide, rest - kTileSide), 1);
+  return Joined(Rounded(from, rest),
+                Rounded(from + kTileSide, rest - kTileSide));
 }
 
 // 16 rows of 32 values each as a tile.
@@ -157,7 +150,7 @@ void PackForward(const LinearForwardWork& work, Bfloat16* packed) {
                 : _mm512_setzero_si512();
       }
       Transpose(rows);
-      Store(rows, packed + (block * steps + step) * kTileElements);
+      StoreTile(rows, packed + (block * steps + step) * kTileElements);
     }
   }
 }
@@ -202,10 +195,9 @@ void ForwardOutputs(const LinearForwardWork& work, const Bfloat16* packed,
       for (int64_t k = 0; k < kTileSide; ++k) {
         const Bfloat16* from = work.weights_bf16 + (output + k) * work.in + i;
         const int64_t rest = k < rows ? work.in - i : 0;
-        _mm512_storeu_si512(
-            w + k * kTileValues,
-            _mm512_inserti64x4(_mm512_castsi256_si512(Loaded(from, rest)),
-                               Loaded(from + kTileSide, rest - kTileSide), 1));
+        _mm512_storeu_si512(w + k * kTileValues,
+                            Joined(Loaded(from, rest),
+                                   Loaded(from + kTileSide, rest - kTileSide)));
       }
     } else {
       RoundTile(work.weights + output * work.in + i, work.in, rows, work.in - i,
@@ -359,7 +351,7 @@ void PackImages(const float* from, int64_t images, int64_t columns,
                        Rounded(image + columns, n + 1 < images ? rest : 0));
       }
       if (kTurned) Transpose(rows);
-      Store(rows, to);
+      StoreTile(rows, to);
     }
   }
 }

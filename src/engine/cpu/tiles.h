@@ -23,7 +23,7 @@ inline constexpr int64_t kTileElements = kTileSide * kTileValues;
 
 // The correlation of a map with a kernel. Its members are always inlined: a
 // copy of one of their own could be one for a newer machine.
-struct TileShape {
+struct CorrelationShape {
   Shape3 map;
   Shape3 output;  // channels a multiple of 16
   Size2 kernel;
@@ -87,7 +87,7 @@ struct TileShape {
 
 // Maps are N × H × W × C. Weights are [K/16][C/16][R][S][16 k][16 c].
 struct TileCorrelation {
-  TileShape shape;
+  CorrelationShape shape;
   const Bfloat16* map;
   const Bfloat16* weights;  // packed
   const float* bias;        // or null
@@ -101,7 +101,7 @@ struct TileCorrelation {
 // (r, s) further on. Images are taken two at a time, value beside value, for a
 // product adds up pairs.
 struct TileWeightGradient {
-  TileShape shape;
+  CorrelationShape shape;
   const Bfloat16* map;
   const Bfloat16* gradient;  // N × H × W × K of the output
   int64_t images;
@@ -114,13 +114,13 @@ struct TileWeightGradient {
 
 struct TileKernels {
   // For the forward pass.
-  void (*pack_weights)(const TileShape& shape, const float* weights,
+  void (*pack_weights)(const CorrelationShape& shape, const float* weights,
                        Bfloat16* packed);
   // For the backward pass to the data, whose `shape` has the convolution's
   // outputs as its map: the kernel is turned by 180°, inputs and outputs
   // exchanged.
-  void (*pack_turned_weights)(const TileShape& shape, const float* weights,
-                              Bfloat16* packed);
+  void (*pack_turned_weights)(const CorrelationShape& shape,
+                              const float* weights, Bfloat16* packed);
   void (*correlate)(const TileCorrelation& work);
   void (*weight_gradient)(const TileWeightGradient& work);
 };

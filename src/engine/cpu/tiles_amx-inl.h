@@ -70,6 +70,18 @@ class TilesOfThread {
   for (int i = 0; i < 16; ++i) rows[i] = t[i];
 }
 
+[[gnu::always_inline]] inline void StoreTile(const __m512i (&rows)[16],
+                                             Bfloat16* tile) {
+  for (int i = 0; i < 16; ++i) {
+    _mm512_storeu_si512(tile + i * kTileValues, rows[i]);
+  }
+}
+
+// a[0] …, b[0] …
+[[gnu::always_inline]] inline __m512i Joined(__m256i a, __m256i b) {
+  return _mm512_inserti64x4(_mm512_castsi256_si512(a), b, 1);
+}
+
 // a[0], b[0], a[1], b[1], …
 [[gnu::always_inline]] inline __m512i Interleave(__m256i a, __m256i b) {
   return _mm512_or_si512(_mm512_cvtepu16_epi32(a),

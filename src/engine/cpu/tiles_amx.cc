@@ -21,60 +21,57 @@ namespace {
 
 // A step takes two blocks of channels of one row of the kernel, which may
 // belong to two taps. Beyond the row's end there are zeros.
-void PackWeights(const TileShape& shape, const float* weights,
+struct HalfStep {
+  int64_t block, tap;
+  bool inside;
+  [[gnu::always_inline]] HalfStep(const CorrelationShape& shape, int64_t step,
+                                  int64_t half) {
+    const int64_t in_row = step % shape.steps_in_row() * 2 + half;
+    const int64_t s = in_row / shape.blocks();
+    block = in_row % shape.blocks();
+    tap = step / shape.steps_in_row() * shape.kernel.width + s;
+    inside = s < shape.kernel.width;
+  }
+};
+
+void PackWeights(const CorrelationShape& shape, const float* weights,
                  Bfloat16* packed) {
-  const int64_t blocks = shape.blocks();
-  const int64_t width = shape.kernel.width;
 #pragma omp parallel for collapse(2) schedule(static)
   for (int64_t k = 0; k < shape.output_blocks(); ++k) {
     for (int64_t step = 0; step < shape.steps(); ++step) {
-      const int64_t r = step / shape.steps_in_row();
-      const int64_t first = step % shape.steps_in_row() * 2;
-      const float* tiles[2];
+      __m256i halves[2][kTileSide] = {};
       for (int64_t half = 0; half < 2; ++half) {
-        const int64_t s = (first + half) / blocks;
-        tiles[half] = s < width
-                          ? WeightTile(weights, blocks, shape.taps(), k,
-                                       (first + half) % blocks, r * width + s)
-                          : nullptr;
+        const HalfStep of(shape, step, half);
+        if (!of.inside) continue;
+        const float* tile = WeightTile(weights, shape.blocks(), shape.taps(), k,
+                                       of.block, of.tap);
+        for (int64_t i = 0; i < kTileSide; ++i) {
+          halves[half][i] = Rounded(tile + i * kTileSide);
+        }
       }
       __m512i rows[16];
-      for (int64_t i = 0; i < kTileSide; ++i) {
-        const __m256i zero = _mm256_setzero_si256();
-        const __m256i low = Rounded(tiles[0] + i * kTileSide);
-        const __m256i high =
-            tiles[1] ? Rounded(tiles[1] + i * kTileSide) : zero;
-        rows[i] = _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
-      }
+      for (int i = 0; i < 16; ++i) rows[i] = Joined(halves[0][i], halves[1][i]);
       Transpose(rows);
-      Bfloat16* to = packed + (k * shape.steps() + step) * kTileElements;
-      for (int i = 0; i < 16; ++i) {
-        _mm512_storeu_si512(to + i * kTileValues, rows[i]);
-      }
+      StoreTile(rows, packed + (k * shape.steps() + step) * kTileElements);
     }
   }
 }
 
-void PackTurnedWeights(const TileShape& shape, const float* weights,
+void PackTurnedWeights(const CorrelationShape& shape, const float* weights,
                        Bfloat16* packed) {
-  const int64_t blocks = shape.blocks();  // of the convolution's outputs
-  const int64_t width = shape.kernel.width;
 #pragma omp parallel for collapse(2) schedule(static)
   for (int64_t c = 0; c < shape.output_blocks(); ++c) {
     for (int64_t step = 0; step < shape.steps(); ++step) {
-      const int64_t r = step / shape.steps_in_row();
-      const int64_t first = step % shape.steps_in_row() * 2;
       Bfloat16* to = packed + (c * shape.steps() + step) * kTileElements;
       for (int64_t half = 0; half < 2; ++half, to += kTileElements / 2) {
-        const int64_t s = (first + half) / blocks;
-        if (s >= width) {
+        const HalfStep of(shape, step, half);
+        if (!of.inside) {
           std::memset(to, 0, kTileBytes / 2);
           continue;
         }
-        const int64_t tap = shape.taps() - 1 - (r * width + s);
         const float* tile =
-            WeightTile(weights, shape.output_blocks(), shape.taps(),
-                       (first + half) % blocks, c, tap);
+            WeightTile(weights, shape.output_blocks(), shape.taps(), of.block,
+                       c, shape.taps() - 1 - of.tap);
         for (int64_t i = 0; i < kTileSide; i += 2) {
           _mm512_storeu_si512(to + i * kTileSide,
                               Interleave(Rounded(tile + i * kTileSide),
@@ -98,7 +95,8 @@ struct Place {
 };
 
 // One image with its padding, channels filled up.
-void PadMap(const TileShape& shape, const Bfloat16* image, Bfloat16* padded) {
+void PadMap(const CorrelationShape& shape, const Bfloat16* image,
+            Bfloat16* padded) {
   const Shape3& map = shape.map;
   const int64_t depth = shape.blocks() * kTileSide;
   std::memset(padded, 0,
@@ -122,46 +120,73 @@ void PadMap(const TileShape& shape, const Bfloat16* image, Bfloat16* padded) {
   }
 }
 
-// kPlaces × kOutputs tiles of sums, of all steps.
+// Up to 2 × 2 tiles of sums are in the registers 0 … 3: of row i and column j
+// in 2·i + j, there and in arrays of four.
+constexpr int64_t kSums = kTileSide * kTileSide;
+
+[[gnu::always_inline]] inline void ZeroSums() {
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+}
+
+template <int kRows, int kColumns>
+[[gnu::always_inline]] inline void LoadSums(float* const (&from)[4]) {
+  _tile_loadd(0, from[0], kRowBytes);
+  if (kColumns > 1) _tile_loadd(1, from[1], kRowBytes);
+  if (kRows > 1) _tile_loadd(2, from[2], kRowBytes);
+  if (kRows > 1 && kColumns > 1) _tile_loadd(3, from[3], kRowBytes);
+}
+
+template <int kRows, int kColumns>
+[[gnu::always_inline]] inline void StoreSums(float* const (&to)[4]) {
+  _tile_stored(0, to[0], kRowBytes);
+  if (kColumns > 1) _tile_stored(1, to[1], kRowBytes);
+  if (kRows > 1) _tile_stored(2, to[2], kRowBytes);
+  if (kRows > 1 && kColumns > 1) _tile_stored(3, to[3], kRowBytes);
+}
+
+// sums += rows · columns. The second tile of each lies `next` elements behind
+// the first; the rows of a tile of rows are `stride` bytes apart.
+template <int kRows, int kColumns>
+[[gnu::always_inline]] inline void Multiply(const Bfloat16* rows,
+                                            int64_t stride, int64_t next_row,
+                                            const Bfloat16* columns,
+                                            int64_t next_column) {
+  _tile_loadd(6, columns, kRowBytes);
+  _tile_loadd(4, rows, stride);
+  _tile_dpbf16ps(0, 4, 6);
+  if (kColumns > 1) {
+    _tile_loadd(7, columns + next_column, kRowBytes);
+    _tile_dpbf16ps(1, 4, 7);
+  }
+  if (kRows > 1) {
+    _tile_loadd(5, rows + next_row, stride);
+    _tile_dpbf16ps(2, 5, 6);
+    if (kColumns > 1) _tile_dpbf16ps(3, 5, 7);
+  }
+}
+
+// The sums of kPlaces × kOutputs tiles, of all steps.
 template <int kPlaces, int kOutputs>
-[[gnu::always_inline]] inline void SumTiles(const TileShape& shape,
+[[gnu::always_inline]] inline void SumTiles(const CorrelationShape& shape,
                                             const Bfloat16* places,
                                             const Bfloat16* weights,
-                                            float* sums) {
+                                            float* const (&sums)[4]) {
   const int64_t depth = shape.blocks() * kTileSide;
-  const int64_t stride = depth * 2;  // bytes from place to place
-  const int64_t next_output = shape.steps() * kTileElements;
   BeforeTileLoads();
-  _tile_zero(0);
-  if (kOutputs > 1) _tile_zero(1);
-  if (kPlaces > 1) _tile_zero(2);
-  if (kPlaces > 1 && kOutputs > 1) _tile_zero(3);
+  ZeroSums();
   for (int64_t r = 0; r < shape.kernel.height; ++r) {
     const Bfloat16* a = places + r * shape.columns() * depth;
     for (int64_t i = 0; i < shape.steps_in_row(); ++i) {
-      _tile_loadd(6, weights, kRowBytes);
-      _tile_loadd(4, a, stride);
-      _tile_dpbf16ps(0, 4, 6);
-      if (kOutputs > 1) {
-        _tile_loadd(7, weights + next_output, kRowBytes);
-        _tile_dpbf16ps(1, 4, 7);
-      }
-      if (kPlaces > 1) {
-        _tile_loadd(5, a + kTileSide * depth, stride);
-        _tile_dpbf16ps(2, 5, 6);
-        if (kOutputs > 1) _tile_dpbf16ps(3, 5, 7);
-      }
+      Multiply<kPlaces, kOutputs>(a, depth * 2, kTileSide * depth, weights,
+                                  shape.steps() * kTileElements);
       a += kTileValues;
       weights += kTileElements;
     }
   }
-  constexpr int64_t kTile = kTileSide * kTileSide;
-  _tile_stored(0, sums, kRowBytes);
-  if (kOutputs > 1) _tile_stored(1, sums + kTile, kRowBytes);
-  if (kPlaces > 1) _tile_stored(2, sums + kOutputs * kTile, kRowBytes);
-  if (kPlaces > 1 && kOutputs > 1) {
-    _tile_stored(3, sums + 3 * kTile, kRowBytes);
-  }
+  StoreSums<kPlaces, kOutputs>(sums);
 }
 
 // Adds the bias, rectifies and writes the sums of one tile's places that are
@@ -197,14 +222,14 @@ template <int kOutputs>
 template <int kPlaces, int kOutputs>
 void CorrelateTiles(const TileCorrelation& work, const Bfloat16* padded,
                     int64_t tile, int64_t block, Bfloat16* image) {
-  const TileShape& shape = work.shape;
-  alignas(64) float sums[kPlaces * kOutputs * kTileSide * kTileSide];
+  const CorrelationShape& shape = work.shape;
+  alignas(64) float sums[4 * kSums];
   SumTiles<kPlaces, kOutputs>(
       shape, padded + tile * kTileSide * shape.blocks() * kTileSide,
-      work.weights + block * shape.steps() * kTileElements, sums);
+      work.weights + block * shape.steps() * kTileElements,
+      {sums, sums + kSums, sums + 2 * kSums, sums + 3 * kSums});
   for (int i = 0; i < kPlaces; ++i) {
-    WriteTile<kOutputs>(work, sums + i * kOutputs * kTileSide * kTileSide,
-                        tile + i, block, image);
+    WriteTile<kOutputs>(work, sums + 2 * i * kSums, tile + i, block, image);
   }
 }
 
@@ -216,12 +241,13 @@ void CorrelateBlocks(const TileCorrelation& work, const Bfloat16* padded,
   for (; tile + 2 <= tiles; tile += 2) {
     CorrelateTiles<2, kOutputs>(work, padded, tile, block, image);
   }
-  if (tile < tiles)
+  if (tile < tiles) {
     CorrelateTiles<1, kOutputs>(work, padded, tile, block, image);
+  }
 }
 
 void Correlate(const TileCorrelation& work) {
-  const TileShape& shape = work.shape;
+  const CorrelationShape& shape = work.shape;
   const int64_t threads = omp_get_max_threads();
   // Few images are shared out by their outputs, in pairs of blocks; each part
   // pads its image anew.
@@ -256,8 +282,8 @@ void Correlate(const TileCorrelation& work) {
 
 // One block of channels of two images (the second may be null) as
 // [places][16 c][2].
-void PackMaps(const TileShape& shape, int64_t block, const Bfloat16* first,
-              const Bfloat16* second, Bfloat16* packed) {
+void PackMaps(const CorrelationShape& shape, int64_t block,
+              const Bfloat16* first, const Bfloat16* second, Bfloat16* packed) {
   const Shape3& map = shape.map;
   const int64_t rest = map.channels - block * kTileSide;
   Place place(0, shape.columns());
@@ -277,8 +303,9 @@ void PackMaps(const TileShape& shape, int64_t block, const Bfloat16* first,
 
 // The same of their output gradients as [tiles][16 k][16 places][2], with zeros
 // between the rows.
-void PackGradients(const TileShape& shape, int64_t block, const Bfloat16* first,
-                   const Bfloat16* second, Bfloat16* packed) {
+void PackGradients(const CorrelationShape& shape, int64_t block,
+                   const Bfloat16* first, const Bfloat16* second,
+                   Bfloat16* packed) {
   const Shape3& output = shape.output;
   Place place(0, shape.columns());
   for (int64_t tile = 0; tile < shape.tiles(); ++tile) {
@@ -292,64 +319,39 @@ void PackGradients(const TileShape& shape, int64_t block, const Bfloat16* first,
                                                       : _mm256_setzero_si256());
     }
     Transpose(rows);
-    for (int i = 0; i < 16; ++i, packed += kTileValues) {
-      _mm512_storeu_si512(packed, rows[i]);
-    }
+    StoreTile(rows, packed + tile * kTileElements);
   }
 }
 
 // Adds the products of `pairs` pairs of images to kOutputs × kInputs tiles of
 // one tap.
 template <int kOutputs, int kInputs>
-[[gnu::always_inline]] inline void AddTap(const TileShape& shape,
+[[gnu::always_inline]] inline void AddTap(const CorrelationShape& shape,
                                           const Bfloat16* gradients,
                                           const Bfloat16* maps, int64_t pairs,
                                           bool first, float* const (&sums)[4]) {
   const int64_t tiles = shape.tiles();
   const int64_t next_block = shape.places() * kTileValues;
   BeforeTileLoads();
-  if (first) {
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-  } else {
-    _tile_loadd(0, sums[0], kRowBytes);
-    if (kInputs > 1) _tile_loadd(1, sums[1], kRowBytes);
-    if (kOutputs > 1) _tile_loadd(2, sums[2], kRowBytes);
-    if (kOutputs > 1 && kInputs > 1) _tile_loadd(3, sums[3], kRowBytes);
-  }
+  first ? ZeroSums() : LoadSums<kOutputs, kInputs>(sums);
   for (int64_t pair = 0; pair < pairs; ++pair) {
     const Bfloat16* a = gradients + pair * 2 * shape.packed_gradient_elements();
     const Bfloat16* b = maps + pair * 2 * shape.packed_map_elements();
     for (int64_t tile = 0; tile < tiles; ++tile) {
-      _tile_loadd(6, b, kRowBytes);
-      _tile_loadd(4, a, kRowBytes);
-      _tile_dpbf16ps(0, 4, 6);
-      if (kInputs > 1) {
-        _tile_loadd(7, b + next_block, kRowBytes);
-        _tile_dpbf16ps(1, 4, 7);
-      }
-      if (kOutputs > 1) {
-        _tile_loadd(5, a + tiles * kTileElements, kRowBytes);
-        _tile_dpbf16ps(2, 5, 6);
-        if (kInputs > 1) _tile_dpbf16ps(3, 5, 7);
-      }
+      Multiply<kOutputs, kInputs>(a, kRowBytes, tiles * kTileElements, b,
+                                  next_block);
       a += kTileElements;
       b += kTileElements;
     }
   }
-  _tile_stored(0, sums[0], kRowBytes);
-  if (kInputs > 1) _tile_stored(1, sums[1], kRowBytes);
-  if (kOutputs > 1) _tile_stored(2, sums[2], kRowBytes);
-  if (kOutputs > 1 && kInputs > 1) _tile_stored(3, sums[3], kRowBytes);
+  StoreSums<kOutputs, kInputs>(sums);
 }
 
 // A row of taps of up to two blocks of outputs with up to two of inputs.
 template <int kOutputs, int kInputs>
 void AddTaps(const TileWeightGradient& work, int64_t k, int64_t c, int64_t r,
              int64_t pairs, bool first) {
-  const TileShape& shape = work.shape;
+  const CorrelationShape& shape = work.shape;
   const Bfloat16* gradients =
       work.packed_gradient + k * shape.tiles() * kTileElements;
   const Bfloat16* maps =
@@ -385,7 +387,8 @@ void AddRow(const TileWeightGradient& work, int64_t k, int64_t c, int64_t r,
 
 // Σ of the output gradients of `images` images, added to the bias' gradient
 // block by block of channels.
-void AddBias(const TileWeightGradient& work, int64_t first, int64_t images) {
+void AddBiasGradient(const TileWeightGradient& work, int64_t first,
+                     int64_t images) {
   const int64_t channels = work.shape.output.channels;
   const int64_t places = work.shape.output.height * work.shape.output.width;
 #pragma omp for schedule(static) nowait
@@ -408,7 +411,7 @@ void AddBias(const TileWeightGradient& work, int64_t first, int64_t images) {
 
 // As [pair][C/16][places][16 c][2] and [pair][K/16][tiles][16 k][16 places][2].
 void PackPairs(const TileWeightGradient& work, int64_t first, int64_t images) {
-  const TileShape& shape = work.shape;
+  const CorrelationShape& shape = work.shape;
   const int64_t map = shape.map_values();
   const int64_t output = shape.output_values();
   const int64_t blocks = shape.blocks();
@@ -435,7 +438,7 @@ void PackPairs(const TileWeightGradient& work, int64_t first, int64_t images) {
 }
 
 void WeightGradient(const TileWeightGradient& work) {
-  const TileShape& shape = work.shape;
+  const CorrelationShape& shape = work.shape;
   const int64_t outputs = shape.output_blocks();
   const int64_t inputs = shape.blocks();
   const int64_t rows = shape.kernel.height;
@@ -447,7 +450,7 @@ void WeightGradient(const TileWeightGradient& work) {
       const int64_t images =
           rest < work.images_at_once ? rest : work.images_at_once;
       const int64_t pairs = (images + 1) / 2;
-      AddBias(work, first, images);
+      AddBiasGradient(work, first, images);
       PackPairs(work, first, images);
       // The inputs' blocks stay in a thread's cache while the outputs go by.
 #pragma omp for collapse(3) schedule(static)
