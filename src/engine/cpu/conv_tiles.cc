@@ -52,12 +52,12 @@ class TileForward final : public ConvForward {
   TileForward(const ConvParts& parts, bool relu)
       : dnnl_(parts.builder.dnnl),
         shape_(parts.shape),
-        tiles_(ForwardShape(shape_)),
+        correlation_(ForwardShape(shape_)),
         relu_(relu),
         source_(parts.builder, parts.input.desc, parts.input.value,
                 TileMapDesc(shape_.input, shape_.images),
                 parts.builder.forward_tick()),
-        buffers_(parts.builder, tiles_, parts.builder.forward_tick()),
+        buffers_(parts.builder, correlation_, parts.builder.forward_tick()),
         keeps_weights_(!parts.builder.training()) {
     if (!keeps_weights_) return;
     buffers_.weights->UseAt(0);
@@ -77,11 +77,11 @@ class TileForward final : public ConvForward {
   void Run() override {
     source_(dnnl_);
     if (!keeps_weights_ || packed_ != weight_->writes) {
-      Kernels().pack_weights(tiles_, weight_->value,
+      Kernels().pack_weights(correlation_, weight_->value,
                              buffers_.weights->bfloats());
       packed_ = weight_->writes;
     }
-    Kernels().correlate({.shape = tiles_,
+    Kernels().correlate({.shape = correlation_,
                          .map = source_.result()->bfloats(),
                          .weights = buffers_.weights->bfloats(),
                          .bias = bias_->value,
@@ -94,7 +94,7 @@ class TileForward final : public ConvForward {
  private:
   const Dnnl& dnnl_;
   ConvShape shape_;
-  CorrelationShape tiles_;
+  CorrelationShape correlation_;
   bool relu_;
   LayoutChange source_;
   CorrelationBuffers buffers_;
@@ -109,9 +109,10 @@ class TileDataGradient final : public ConvPass {
                    const Activation& output)
       : dnnl_(parts.builder.dnnl),
         shape_(parts.shape),
-        tiles_(TurnedShape(shape_)),
+        correlation_(TurnedShape(shape_)),
         weight_(weight),
-        buffers_(parts.builder, tiles_, parts.builder.data_gradient_tick()) {
+        buffers_(parts.builder, correlation_,
+                 parts.builder.data_gradient_tick()) {
     const int tick = parts.builder.data_gradient_tick();
     if (weight.desc != WeightsDesc(shape_.spec)) {
       reordered_ = parts.builder.arena.Add(
@@ -137,9 +138,9 @@ class TileDataGradient final : public ConvPass {
     output_gradient_(dnnl_);
     reorder_(dnnl_);
     Kernels().pack_turned_weights(
-        tiles_, reordered_ ? reordered_->floats() : weight_.value,
+        correlation_, reordered_ ? reordered_->floats() : weight_.value,
         buffers_.weights->bfloats());
-    Kernels().correlate({.shape = tiles_,
+    Kernels().correlate({.shape = correlation_,
                          .map = output_gradient_.result()->bfloats(),
                          .weights = buffers_.weights->bfloats(),
                          .bias = nullptr,
@@ -153,7 +154,7 @@ class TileDataGradient final : public ConvPass {
  private:
   const Dnnl& dnnl_;
   ConvShape shape_;
-  CorrelationShape tiles_;
+  CorrelationShape correlation_;
   const Parameter& weight_;
   CorrelationBuffers buffers_;
   Buffer* reordered_ = nullptr;
@@ -171,15 +172,15 @@ class TileWeightGradientPass final : public ConvWeightGradient {
                          const Activation& output)
       : dnnl_(parts.builder.dnnl),
         shape_(parts.shape),
-        tiles_(ForwardShape(shape_)) {
+        correlation_(ForwardShape(shape_)) {
     const int tick = parts.builder.backward_tick();
     source_ = LayoutChange(parts.builder, source.desc, source.value,
                            TileMapDesc(shape_.input, shape_.images), tick);
     gradient_ = LayoutChange(parts.builder, output.desc, output.gradient,
                              TileMapDesc(shape_.output, shape_.images), tick);
     constexpr int64_t kBytes = sizeof(Bfloat16);
-    const int64_t map = tiles_.packed_map_elements() * kBytes;
-    const int64_t gradient = tiles_.packed_gradient_elements() * kBytes;
+    const int64_t map = correlation_.map_elements() * kBytes;
+    const int64_t gradient = correlation_.packed_gradient_elements() * kBytes;
     const int64_t pairs = std::min((shape_.images + 1) / 2,
                                    kPackedBytes / (2 * (map + gradient)));
     images_at_once_ = 2 * std::max<int64_t>(1, pairs);
@@ -199,7 +200,7 @@ class TileWeightGradientPass final : public ConvWeightGradient {
   void Run() override {
     source_(dnnl_);
     gradient_(dnnl_);
-    Kernels().weight_gradient({.shape = tiles_,
+    Kernels().weight_gradient({.shape = correlation_,
                                .map = source_.result()->bfloats(),
                                .gradient = gradient_.result()->bfloats(),
                                .images = shape_.images,
@@ -213,7 +214,7 @@ class TileWeightGradientPass final : public ConvWeightGradient {
  private:
   const Dnnl& dnnl_;
   ConvShape shape_;
-  CorrelationShape tiles_;
+  CorrelationShape correlation_;
   int64_t images_at_once_;
   LayoutChange source_, gradient_;
   Buffer* map_;

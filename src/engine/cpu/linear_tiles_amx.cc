@@ -20,7 +20,13 @@ constexpr int kBlocks = 4;
   return (n + of - 1) / of;
 }
 
-// 32 values rounded, or the first `rest` and zeros.
+// 32 values, or the first `rest` and zeros.
+[[gnu::always_inline]] inline __m512i LoadedPair(const Bfloat16* from,
+                                                 int64_t rest) {
+  return Joined(Loaded(from, rest), Loaded(from + kTileSide, rest - kTileSide));
+}
+
+// The same, rounded to bfloat16.
 [[gnu::always_inline]] inline __m512i RoundedPair(const float* from,
                                                   int64_t rest) {
   return Joined(Rounded(from, rest),
@@ -195,9 +201,7 @@ void ForwardOutputs(const LinearForwardWork& work, const Bfloat16* packed,
       for (int64_t k = 0; k < kTileSide; ++k) {
         const Bfloat16* from = work.weights_bf16 + (output + k) * work.in + i;
         const int64_t rest = k < rows ? work.in - i : 0;
-        _mm512_storeu_si512(w + k * kTileValues,
-                            Joined(Loaded(from, rest),
-                                   Loaded(from + kTileSide, rest - kTileSide)));
+        _mm512_storeu_si512(w + k * kTileValues, LoadedPair(from, rest));
       }
     } else {
       RoundTile(work.weights + output * work.in + i, work.in, rows, work.in - i,
@@ -205,11 +209,10 @@ void ForwardOutputs(const LinearForwardWork& work, const Bfloat16* packed,
     }
     MultiplyRow<kCount>(w, kRowBytes, x, steps * kTileElements);
   }
-  constexpr int64_t kTile = kTileSide * kTileSide;
-  alignas(64) float sums[kCount * kTile];
-  StoreSums<kCount>(sums, kTile, kRowBytes);
+  alignas(64) float sums[kCount * kTileSums];
+  StoreSums<kCount>(sums, kTileSums, kRowBytes);
   for (int i = 0; i < kCount; ++i) {
-    WriteOutputs(work, sums + i * kTile, output, (block + i) * kTileSide);
+    WriteOutputs(work, sums + i * kTileSums, output, (block + i) * kTileSide);
   }
 }
 
@@ -277,11 +280,10 @@ void BackwardInputs(const LinearBackwardWork& work, int64_t steps,
   const int64_t inputs = Least(kInputs, work.in - first);
   const auto* dy = static_cast<const Bfloat16*>(work.packed_gradients) +
                    block * steps * kTileElements;
-  constexpr int64_t kTile = kTileSide * kTileSide;
-  alignas(64) float sums[kInputs / kTileSide * kCount * kTile];
+  alignas(64) float sums[kInputs / kTileSide * kCount * kTileSums];
   for (int64_t step = 0; step < steps; step += kSteps) {
     float* sum = sums;
-    for (int64_t i = 0; i < inputs; i += kTileSide, sum += kCount * kTile) {
+    for (int64_t i = 0; i < inputs; i += kTileSide, sum += kCount * kTileSums) {
       alignas(64) Bfloat16 columns[kSteps][kTileElements];
       for (int64_t s = 0; s < kSteps; ++s) {
         PackColumn(work, (step + s) * kTileValues, first + i, columns[s]);
@@ -289,13 +291,13 @@ void BackwardInputs(const LinearBackwardWork& work, int64_t steps,
       if (step == 0) {
         ZeroSums<kCount>();
       } else {
-        LoadSums<kCount>(sum, kTile, kRowBytes);
+        LoadSums<kCount>(sum, kTileSums, kRowBytes);
       }
       for (int64_t s = 0; s < kSteps; ++s) {
         MultiplyColumn<kCount>(dy + (step + s) * kTileElements,
                                steps * kTileElements, columns[s]);
       }
-      StoreSums<kCount>(sum, kTile, kRowBytes);
+      StoreSums<kCount>(sum, kTileSums, kRowBytes);
     }
   }
   for (int64_t n = 0; n < kCount * kTileSide; ++n) {
@@ -303,7 +305,8 @@ void BackwardInputs(const LinearBackwardWork& work, int64_t steps,
     if (image >= work.images) break;
     float* to = work.input_gradients + image * work.in + first;
     for (int64_t i = 0; i < inputs; i += kTileSide) {
-      const float* sum = sums + i / kTileSide * kCount * kTile + n * kTileSide;
+      const float* sum =
+          sums + i / kTileSide * kCount * kTileSums + n * kTileSide;
       _mm512_mask_storeu_ps(to + i, Lanes(inputs - i), _mm512_loadu_ps(sum));
     }
   }

@@ -20,6 +20,7 @@ namespace alexnet::cpu {
 inline constexpr int64_t kTileSide = 16;    // rows, and float32 columns
 inline constexpr int64_t kTileValues = 32;  // bfloat16 columns
 inline constexpr int64_t kTileElements = kTileSide * kTileValues;
+inline constexpr int64_t kTileSums = kTileSide * kTileSide;
 
 // The correlation of a map with a kernel. Its members are always inlined: a
 // copy of one of their own could be one for a newer machine.
@@ -76,10 +77,8 @@ struct CorrelationShape {
   [[gnu::always_inline]] int64_t weight_elements() const {
     return output_blocks() * steps() * kTileElements;
   }
-  // Of one image, as the weights' gradient reads it.
-  [[gnu::always_inline]] int64_t packed_map_elements() const {
-    return places() * blocks() * kTileSide;
-  }
+  // Of one image's output gradients, as the weights' gradient reads them; of
+  // its map it reads map_elements().
   [[gnu::always_inline]] int64_t packed_gradient_elements() const {
     return tiles() * kTileSide * output.channels;
   }
@@ -106,7 +105,7 @@ struct TileWeightGradient {
   const Bfloat16* gradient;  // N × H × W × K of the output
   int64_t images;
   int64_t images_at_once;  // even; packed at a time
-  Bfloat16* packed_map;    // images_at_once · packed_map_elements
+  Bfloat16* packed_map;    // images_at_once · map_elements
   Bfloat16* packed_gradient;
   float* sum;   // as the weights
   float* bias;  // Σ dy

@@ -15,8 +15,7 @@ namespace {
                                                       int64_t input_blocks,
                                                       int64_t taps, int64_t k,
                                                       int64_t c, int64_t tap) {
-  return weights +
-         ((k * input_blocks + c) * taps + tap) * kTileSide * kTileSide;
+  return weights + ((k * input_blocks + c) * taps + tap) * kTileSums;
 }
 
 // A step takes two blocks of channels of one row of the kernel, which may
@@ -122,8 +121,6 @@ void PadMap(const CorrelationShape& shape, const Bfloat16* image,
 
 // Up to 2 × 2 tiles of sums are in the registers 0 … 3: of row i and column j
 // in 2·i + j, there and in arrays of four.
-constexpr int64_t kSums = kTileSide * kTileSide;
-
 [[gnu::always_inline]] inline void ZeroSums() {
   _tile_zero(0);
   _tile_zero(1);
@@ -147,22 +144,22 @@ template <int kRows, int kColumns>
   if (kRows > 1 && kColumns > 1) _tile_stored(3, to[3], kRowBytes);
 }
 
-// sums += rows · columns. The second tile of each lies `next` elements behind
+// sums += rows · columns. The second tile of each begins next_… elements after
 // the first; the rows of a tile of rows are `stride` bytes apart.
 template <int kRows, int kColumns>
 [[gnu::always_inline]] inline void Multiply(const Bfloat16* rows,
-                                            int64_t stride, int64_t next_row,
+                                            int64_t stride, int64_t next_rows,
                                             const Bfloat16* columns,
-                                            int64_t next_column) {
+                                            int64_t next_columns) {
   _tile_loadd(6, columns, kRowBytes);
   _tile_loadd(4, rows, stride);
   _tile_dpbf16ps(0, 4, 6);
   if (kColumns > 1) {
-    _tile_loadd(7, columns + next_column, kRowBytes);
+    _tile_loadd(7, columns + next_columns, kRowBytes);
     _tile_dpbf16ps(1, 4, 7);
   }
   if (kRows > 1) {
-    _tile_loadd(5, rows + next_row, stride);
+    _tile_loadd(5, rows + next_rows, stride);
     _tile_dpbf16ps(2, 5, 6);
     if (kColumns > 1) _tile_dpbf16ps(3, 5, 7);
   }
@@ -223,13 +220,13 @@ template <int kPlaces, int kOutputs>
 void CorrelateTiles(const TileCorrelation& work, const Bfloat16* padded,
                     int64_t tile, int64_t block, Bfloat16* image) {
   const CorrelationShape& shape = work.shape;
-  alignas(64) float sums[4 * kSums];
+  alignas(64) float sums[4 * kTileSums];
   SumTiles<kPlaces, kOutputs>(
       shape, padded + tile * kTileSide * shape.blocks() * kTileSide,
       work.weights + block * shape.steps() * kTileElements,
-      {sums, sums + kSums, sums + 2 * kSums, sums + 3 * kSums});
+      {sums, sums + kTileSums, sums + 2 * kTileSums, sums + 3 * kTileSums});
   for (int i = 0; i < kPlaces; ++i) {
-    WriteTile<kOutputs>(work, sums + 2 * i * kSums, tile + i, block, image);
+    WriteTile<kOutputs>(work, sums + 2 * i * kTileSums, tile + i, block, image);
   }
 }
 
@@ -323,20 +320,20 @@ void PackGradients(const CorrelationShape& shape, int64_t block,
   }
 }
 
-// Adds the products of `pairs` pairs of images to kOutputs × kInputs tiles of
-// one tap.
+// The products of `pairs` pairs of images for kOutputs × kInputs tiles of one
+// tap: added to the sums or, of the first images, put in their place.
 template <int kOutputs, int kInputs>
 [[gnu::always_inline]] inline void AddTap(const CorrelationShape& shape,
                                           const Bfloat16* gradients,
                                           const Bfloat16* maps, int64_t pairs,
-                                          bool first, float* const (&sums)[4]) {
+                                          bool fresh, float* const (&sums)[4]) {
   const int64_t tiles = shape.tiles();
   const int64_t next_block = shape.places() * kTileValues;
   BeforeTileLoads();
-  first ? ZeroSums() : LoadSums<kOutputs, kInputs>(sums);
+  fresh ? ZeroSums() : LoadSums<kOutputs, kInputs>(sums);
   for (int64_t pair = 0; pair < pairs; ++pair) {
     const Bfloat16* a = gradients + pair * 2 * shape.packed_gradient_elements();
-    const Bfloat16* b = maps + pair * 2 * shape.packed_map_elements();
+    const Bfloat16* b = maps + pair * 2 * shape.map_elements();
     for (int64_t tile = 0; tile < tiles; ++tile) {
       Multiply<kOutputs, kInputs>(a, kRowBytes, tiles * kTileElements, b,
                                   next_block);
@@ -350,7 +347,7 @@ template <int kOutputs, int kInputs>
 // A row of taps of up to two blocks of outputs with up to two of inputs.
 template <int kOutputs, int kInputs>
 void AddTaps(const TileWeightGradient& work, int64_t k, int64_t c, int64_t r,
-             int64_t pairs, bool first) {
+             int64_t pairs, bool fresh) {
   const CorrelationShape& shape = work.shape;
   const Bfloat16* gradients =
       work.packed_gradient + k * shape.tiles() * kTileElements;
@@ -363,30 +360,30 @@ void AddTaps(const TileWeightGradient& work, int64_t k, int64_t c, int64_t r,
       sums[i] = work.sum +
                 (((k + i / 2) * shape.blocks() + c + i % 2) * shape.taps() +
                  r * shape.kernel.width + s) *
-                    kTileSide * kTileSide;
+                    kTileSums;
     }
     AddTap<kOutputs, kInputs>(shape, gradients, maps + s * kTileValues, pairs,
-                              first, sums);
+                              fresh, sums);
   }
 }
 
 void AddRow(const TileWeightGradient& work, int64_t k, int64_t c, int64_t r,
-            int64_t pairs, bool first) {
+            int64_t pairs, bool fresh) {
   const bool two_k = k + 1 < work.shape.output_blocks();
   const bool two_c = c + 1 < work.shape.blocks();
   if (two_k && two_c) {
-    AddTaps<2, 2>(work, k, c, r, pairs, first);
+    AddTaps<2, 2>(work, k, c, r, pairs, fresh);
   } else if (two_k) {
-    AddTaps<2, 1>(work, k, c, r, pairs, first);
+    AddTaps<2, 1>(work, k, c, r, pairs, fresh);
   } else if (two_c) {
-    AddTaps<1, 2>(work, k, c, r, pairs, first);
+    AddTaps<1, 2>(work, k, c, r, pairs, fresh);
   } else {
-    AddTaps<1, 1>(work, k, c, r, pairs, first);
+    AddTaps<1, 1>(work, k, c, r, pairs, fresh);
   }
 }
 
-// Σ of the output gradients of `images` images, added to the bias' gradient
-// block by block of channels.
+// Σ of the output gradients of `images` images, block by block of channels:
+// added to the bias' gradient or, being the first, put in its place.
 void AddBiasGradient(const TileWeightGradient& work, int64_t first,
                      int64_t images) {
   const int64_t channels = work.shape.output.channels;
@@ -421,7 +418,7 @@ void PackPairs(const TileWeightGradient& work, int64_t first, int64_t images) {
     for (int64_t block = 0; block < blocks; ++block) {
       const Bfloat16* x = work.map + (first + i) * map;
       PackMaps(shape, block, x, i + 1 < images ? x + map : nullptr,
-               work.packed_map + i * shape.packed_map_elements() +
+               work.packed_map + i * shape.map_elements() +
                    block * shape.places() * kTileValues);
     }
   }
@@ -457,7 +454,7 @@ void WeightGradient(const TileWeightGradient& work) {
       for (int64_t c = 0; c < inputs; c += 2) {
         for (int64_t k = 0; k < outputs; k += 2) {
           for (int64_t r = 0; r < rows; ++r) {
-            AddRow(work, k, c, r, pairs, /*first=*/first == 0);
+            AddRow(work, k, c, r, pairs, /*fresh=*/first == 0);
           }
         }
       }
