@@ -44,7 +44,7 @@ constexpr size_t Index(int64_t i) { return static_cast<size_t>(i); }
 
 // The end of every buffer shows what is written beyond it, which the sanitizers
 // do not see tiles do; NaN before it what is read that was not written.
-constexpr size_t kGuard = 512;  // a tile of sums, or two of values
+constexpr size_t kGuard = kTileElements;  // a tile of values, two of sums
 constexpr Bfloat16 kNan = 0x7FC0;
 constexpr Bfloat16 kUntouched = 0x1234;
 constexpr float kUntouchedFloat = 1234;
@@ -97,7 +97,8 @@ void PrintTo(const TileCase& c, std::ostream* out) { *out << c.name; }
 
 // Pairs of blocks and single ones, of inputs, outputs, tiles and images;
 // channels that fill no block; rows of the kernel that end within a step;
-// images shared out among threads in one part, in uneven ones and pair by pair.
+// images shared out between two threads in one part, in uneven ones and pair by
+// pair.
 const TileCase kCases[] = {
     {"one_place", 1, {16, 1, 1}, 16, {1, 1}, {}},
     {"ragged_channels", 3, {20, 9, 9}, 48, {3, 3}, {1, 1, 1, 1}},
@@ -115,6 +116,7 @@ class Tiles : public testing::TestWithParam<TileCase> {
  protected:
   void SetUp() override {
     if (!HasTiles()) GTEST_SKIP() << "this processor has no AMX";
+    omp_set_num_threads(2);
     x_ = Round(Random(Index(c_.images * c_.map.elements()), 1));
     dy_ = Round(Random(Index(c_.images * c_.output().elements()), 2));
     bias_ = Random(Index(c_.outputs), 3);
@@ -126,6 +128,8 @@ class Tiles : public testing::TestWithParam<TileCase> {
       weights_[WeightAt(k, c, r, s)] = values[next++];
     });
   }
+
+  void TearDown() override { omp_set_num_threads(threads_); }
 
   int64_t WeightElements() const {
     return shape_.output_blocks() * shape_.blocks() * shape_.taps() * kTileSums;
@@ -199,6 +203,7 @@ class Tiles : public testing::TestWithParam<TileCase> {
                      std::ssize(dy_));
   }
 
+  int threads_ = omp_get_max_threads();
   TileCase c_ = GetParam();
   CorrelationShape shape_ = {c_.map, c_.output(), c_.kernel, c_.padding.top,
                              c_.padding.left};
