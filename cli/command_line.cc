@@ -49,9 +49,13 @@ void AddRunOptions(CLI::App& app, RunOptions& options,
 }
 
 std::string RecipeHelp() {
+  size_t width = 0;
+  for (const Recipe& recipe : Recipes()) {
+    width = std::max(width, recipe.name.size());
+  }
   std::string text = "Recipes:";
   for (const Recipe& recipe : Recipes()) {
-    text += fmt::format("\n  {:<10} {}", recipe.name, recipe.help());
+    text += fmt::format("\n  {:<{}}  {}", recipe.name, width, recipe.help());
   }
   return text;
 }

@@ -130,12 +130,15 @@ TEST(Info, TellsHowTheWeightsBegin) {
 TEST(Recipe, PrintsOneOrTheList) {
   const Outcome list = Call({"recipe"});
   EXPECT_EQ(list.exit_code, 0);
-  for (const char* name : {"note", "quick", "paper2012", "caffe", "best"}) {
+  for (const char* name :
+       {"note", "quick", "paper2012", "caffe", "best", "cifar-small"}) {
     EXPECT_THAT(list.out, HasSubstr(name));
     const Outcome one = Call({"recipe", name});
     EXPECT_EQ(one.exit_code, 0);
     EXPECT_THAT(one.out, StartsWith("# "));
   }
+  EXPECT_THAT(list.out, HasSubstr("\n  best         the note's network"));
+  EXPECT_THAT(list.out, HasSubstr("\n  cifar-small  the network for images"));
   EXPECT_THAT(Call({"recipe", "caffe"}).out,
               HasSubstr("optimizer = caffe-sgd\n"));
   EXPECT_EQ(Call({"recipe", "slow"}).exit_code, 2);

@@ -33,8 +33,8 @@ TEST(Recipes, TheNotesIsTheDefault) {
 TEST(Recipes, UnknownOnesAreRefusedWithTheKnown) {
   RunOptions options;
   EXPECT_THAT([&] { ApplyRecipe("fast", options); },
-              ThrowsMessage<UsageError>(
-                  HasSubstr("note, quick, paper2012, caffe, best")));
+              ThrowsMessage<UsageError>(HasSubstr(
+                  "note, quick, paper2012, caffe, best, cifar-small")));
 }
 
 TEST(Recipes, AllMakeSense) {
@@ -47,6 +47,29 @@ TEST(Recipes, AllMakeSense) {
     EXPECT_NE(recipe.help().front(), '#');
     EXPECT_EQ(recipe.text.back(), '\n');
   }
+}
+
+// docs/runs/cifar-small.md reports what these options gave.
+TEST(Recipes, OfCifarSmallIsThatOfItsReportedRun) {
+  RunOptions options;
+  ApplyRecipe("cifar-small", options);
+  EXPECT_EQ(options.arch, "cifar-small");
+  EXPECT_EQ(options.epochs, 30);
+  EXPECT_EQ(options.batch_size, 64);
+  EXPECT_TRUE(options.shuffle);
+  EXPECT_EQ(options.augment, "crop:4,altflip");
+  EXPECT_EQ(options.optimizer, "sgd");
+  EXPECT_EQ(options.momentum, 0.9);
+  EXPECT_TRUE(options.nesterov);
+  EXPECT_EQ(options.weight_decay, 1e-3);
+  EXPECT_EQ(options.lr, 0.03);
+  EXPECT_EQ(options.schedule, "onecycle");
+  EXPECT_EQ(options.lr_start, 0.1);
+  EXPECT_EQ(options.lr_rise, 0.15);
+  EXPECT_EQ(options.lr_end, 1e-3);
+  EXPECT_EQ(options.clip_norm, 5);
+  EXPECT_EQ(options.dropout, 0.4);
+  EXPECT_EQ(options.label_smoothing, 0.1);
 }
 
 TEST(Recipes, OfThePaperAndOfCaffeHaveTheirNumbers) {
