@@ -12,6 +12,7 @@
 #include "extras/plot.h"
 #include "output.h"
 #include "train/recipes.h"
+#include "train/run_record.h"
 #include "training.h"
 #include "verbs.h"
 
@@ -42,6 +43,18 @@ fs::path WeightsToLoad(const Options& options) {
                                                    : fs::path();
 }
 
+// Weights that were found, not named, may be those of another training than the
+// one that is asked for.
+void WarnIfNotTrained(const Options& options) {
+  const RunOptions& run = options.run;
+  if (!options.weights.empty() || !run.given.contains("recipe")) return;
+  if (RecordedRecipe(fs::path(run.out) / kRunFile) == run.recipe) return;
+  Warn(fmt::format(
+      "these weights were there already: --recipe {} trains nothing "
+      "(with --overwrite, or another folder as --out, it does)",
+      run.recipe));
+}
+
 void DrawConfusion(const fs::path& run_folder, const EvalReport& report) {
   try {
     PlotConfusion(run_folder / "confusion.png", report.class_names,
@@ -64,6 +77,7 @@ int Run(const Options& options) {
   const bool loaded = !model.weights.empty();
   if (loaded) {
     Print("load model parameters from {}\n", model.weights.string());
+    WarnIfNotTrained(options);
     // A weight file from elsewhere does not say which network it is for.
     if (!OpenWeights(model.weights)->metadata()) run.given.insert("arch");
   } else {

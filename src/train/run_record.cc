@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <ctime>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -94,6 +95,14 @@ void RunRecord::Write(const std::string& result, const TrainPosition& position,
   json["options"] = Json::parse(OptionsToJson(options_));
   json.update(Json::parse(fixed_));
   WriteFileAtomically(file_, Dump(json) + '\n');
+}
+
+std::string RecordedRecipe(const std::filesystem::path& file) {
+  std::ifstream text(file);
+  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const Json::json_pointer place("/options/recipe");
+  if (!json.contains(place) || !json.at(place).is_string()) return {};
+  return json.at(place).get<std::string>();
 }
 
 }  // namespace alexnet

@@ -30,4 +30,8 @@ class RunRecord {
   std::string fixed_;  // JSON of what does not change during the run
 };
 
+// The recipe that a run.json names; empty if there is no such file or it names
+// none.
+std::string RecordedRecipe(const std::filesystem::path& file);
+
 }  // namespace alexnet

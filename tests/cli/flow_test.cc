@@ -220,6 +220,23 @@ TEST_F(Flow, RunTrainsOnceAndThenLoads) {
   EXPECT_TRUE(fs::exists(scratch_ / "run" / "confusion.png"));
 }
 
+TEST_F(Flow, RunSaysIfARecipeTrainsNothing) {
+  Train({"--recipe", "quick"});
+  const auto run = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"run", "--threads=1"});
+    return Call(more).err;
+  };
+  constexpr char kWarning[] = "--recipe best trains nothing";
+  EXPECT_THAT(run({"--recipe=best", "--dataset=shapes"}), HasSubstr(kWarning));
+  EXPECT_THAT(run({"--recipe=quick"}), Not(HasSubstr("trains nothing")));
+  EXPECT_THAT(run({"--dataset=shapes"}), Not(HasSubstr("trains nothing")));
+  EXPECT_THAT(
+      run({"--recipe=best", "--dataset=shapes", "--weights=run/params.pth"}),
+      Not(HasSubstr("trains nothing")));
+  WriteAll(scratch_ / "run/run.json", "{\"options\": [");
+  EXPECT_THAT(run({"--recipe=best", "--dataset=shapes"}), HasSubstr(kWarning));
+}
+
 TEST_F(Flow, RunLoadsParametersOfTheWorkingDirectory) {
   Train({"--out", "elsewhere"});
   fs::copy(scratch_ / "elsewhere/params.pth", scratch_ / "params.pth");
