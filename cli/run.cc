@@ -45,10 +45,10 @@ fs::path WeightsToLoad(const Options& options) {
 
 // Weights that were found, not named, may be those of another training than the
 // one that is asked for.
-void WarnIfNotTrained(const Options& options) {
+void WarnIfNotTrained(const Options& options, const fs::path& found) {
   const RunOptions& run = options.run;
   if (!options.weights.empty() || !run.given.contains("recipe")) return;
-  if (RecordedRecipe(fs::path(run.out) / kRunFile) == run.recipe) return;
+  if (RecordedRecipe(found.parent_path() / kRunFile) == run.recipe) return;
   Warn(fmt::format(
       "these weights were there already: --recipe {} trains nothing "
       "(with --overwrite, or another folder as --out, it does)",
@@ -77,7 +77,7 @@ int Run(const Options& options) {
   const bool loaded = !model.weights.empty();
   if (loaded) {
     Print("load model parameters from {}\n", model.weights.string());
-    WarnIfNotTrained(options);
+    WarnIfNotTrained(options, model.weights);
     // A weight file from elsewhere does not say which network it is for.
     if (!OpenWeights(model.weights)->metadata()) run.given.insert("arch");
   } else {

@@ -235,6 +235,10 @@ TEST_F(Flow, RunSaysIfARecipeTrainsNothing) {
       Not(HasSubstr("trains nothing")));
   WriteAll(scratch_ / "run/run.json", "{\"options\": [");
   EXPECT_THAT(run({"--recipe=best", "--dataset=shapes"}), HasSubstr(kWarning));
+  // What a folder tells of its own run is not about weights beside it.
+  WriteAll(scratch_ / "run/run.json", R"({"options": {"recipe": "best"}})");
+  fs::rename(scratch_ / "run/params.pth", scratch_ / "params.pth");
+  EXPECT_THAT(run({"--recipe=best", "--dataset=shapes"}), HasSubstr(kWarning));
 }
 
 TEST_F(Flow, RunLoadsParametersOfTheWorkingDirectory) {
