@@ -10,3 +10,10 @@
 #else
 #define ALEXNET_HOST_DEVICE [[gnu::always_inline]] inline
 #endif
+
+// Before a loop that nvcc would unroll for many more turns than it takes.
+#ifdef __CUDA_ARCH__
+#define ALEXNET_NO_UNROLL _Pragma("unroll 1")
+#else
+#define ALEXNET_NO_UNROLL
+#endif

@@ -47,17 +47,31 @@ ALEXNET_HOST_DEVICE uint8_t ResizeClip8(int32_t sum) {
   return static_cast<uint8_t>(value < 0 ? 0 : value > 255 ? 255 : value);
 }
 
-// One output of an axis, of the bytes that `at` gives for inputs.
+// Output i of an axis for n lines at once; at(j, k) gives input j of line k.
+template <int n, class At>
+ALEXNET_HOST_DEVICE void ResizedBytes(const ResizeTable& axis, int32_t i,
+                                      const At& at, uint8_t (&out)[n]) {
+  if (axis.in == axis.out) {
+    for (int k = 0; k < n; ++k) out[k] = at(i, k);
+    return;
+  }
+  const int32_t* weights = axis.weights + int64_t{i} * axis.taps;
+  int32_t sum[n];
+  for (int k = 0; k < n; ++k) sum[k] = int32_t{1} << (kResizeFractionBits - 1);
+  ALEXNET_NO_UNROLL  // two or three times, as a rule
+      for (int32_t j = 0; j < axis.count[i]; ++j) {
+    for (int k = 0; k < n; ++k) sum[k] += weights[j] * at(axis.first[i] + j, k);
+  }
+  for (int k = 0; k < n; ++k) out[k] = ResizeClip8(sum[k]);
+}
+
 template <class At>
 ALEXNET_HOST_DEVICE uint8_t ResizedByte(const ResizeTable& axis, int32_t i,
                                         const At& at) {
-  if (axis.in == axis.out) return at(i);
-  const int32_t* weights = axis.weights + int64_t{i} * axis.taps;
-  int32_t sum = int32_t{1} << (kResizeFractionBits - 1);
-  for (int32_t j = 0; j < axis.count[i]; ++j) {
-    sum += weights[j] * at(axis.first[i] + j);
-  }
-  return ResizeClip8(sum);
+  uint8_t out[1] = {};
+  ResizedBytes(
+      axis, i, [&](int32_t j, int) { return at(j); }, out);
+  return out[0];
 }
 
 // One pixel of a resized plane, without a pass over the others.

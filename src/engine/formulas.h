@@ -52,6 +52,16 @@ ALEXNET_HOST_DEVICE bool DropoutKeeps(const DropoutMask& mask, int64_t e) {
   return words[static_cast<size_t>(e % 4)] >= DropoutThreshold(mask.p);
 }
 
+// The same of elements e … e + 3, with e a multiple of four, at one draw.
+ALEXNET_HOST_DEVICE void DropoutKeepsFour(const DropoutMask& mask, int64_t e,
+                                          bool (&keep)[4]) {
+  const Philox4 words =
+      Philox(DropoutCounter(e, mask.layer, mask.sample, mask.epoch), mask.seed);
+  for (size_t i = 0; i < 4; ++i) {
+    keep[i] = words[i] >= DropoutThreshold(mask.p);
+  }
+}
+
 // Local response normalisation at one pixel. x(c) and dy(c) give a channel's
 // value.
 template <class T>

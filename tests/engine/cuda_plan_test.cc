@@ -54,12 +54,29 @@ TEST(ParameterPlace, LayoutsGoBothWays) {
     EXPECT_EQ(place.offset % 64, 0);
     if (place.info.elements > 1000000) continue;
     const auto n = static_cast<size_t>(place.info.elements);
-    std::vector<float> values(n), device(n), back(n);
-    std::iota(values.begin(), values.end(), 0.0F);
+    std::vector<float> values(n), back(n);
+    std::vector<float> device(static_cast<size_t>(place.elements()), 7.0F);
+    std::iota(values.begin(), values.end(), 1.0F);
     ToDeviceLayout(place, values.data(), device.data());
     FromDeviceLayout(place, device.data(), back.data());
     EXPECT_EQ(back, values) << place.info.name;
+    // All else is padding.
+    EXPECT_EQ(std::ranges::count(device, 0.0F),
+              std::ssize(device) - std::ssize(values))
+        << place.info.name;
   }
+}
+
+// 11 × 11 over 3 channels, 4 apart, as 3 × 3 over 48: the tap (r, s) of channel
+// c is that of block (r / 4, s / 4).
+TEST(ParameterPlace, TheFirstConvolutionTakesBlocksForChannels) {
+  const ParameterPlace place = PlaceParameters(MakePreset("note"))[0];
+  EXPECT_EQ(place.block, 4);
+  EXPECT_EQ(place.row_elements(), 3 * 3 * 48);
+  EXPECT_EQ(place.At(2, 5, 10), ((1 * 3 + 2) * 16 + 1 * 4 + 2) * 3 + 2);
+  const InputBlocks blocks = BlocksOf(MakePreset("note"));
+  EXPECT_EQ(blocks.stored, (Shape3{48, 57, 57}));
+  EXPECT_EQ(BlocksOf(MakePreset("lenet5")).size, 1);
 }
 
 // K × C × R × S becomes K × R × S × C; a linear layer's columns follow the
@@ -73,7 +90,7 @@ TEST(ParameterPlace, ChannelsComeLast) {
   ToDeviceLayout(places[0], weight.data(), device.data());
   EXPECT_THAT(device, ::testing::ElementsAre(0, 10, 1, 11));
   EXPECT_EQ(places[2].channels, 1);
-  EXPECT_EQ(places[2].area, 6);
+  EXPECT_EQ(places[2].kernel, (Size2{3, 2}));
   EXPECT_EQ(FlatElements(places), 4 * 64);
 }
 
@@ -86,7 +103,7 @@ TEST(ParameterPlace, TheTrainedOnesComeFirst) {
   int64_t end = 0;
   for (const ParameterPlace& place : places) {
     EXPECT_EQ(place.offset >= trained, place.info.frozen) << place.info.name;
-    end = std::max(end, place.offset + place.info.elements);
+    end = std::max(end, place.offset + place.elements());
   }
   EXPECT_LT(trained, FlatElements(places));
   EXPECT_LE(end, FlatElements(places));
@@ -111,7 +128,7 @@ TEST(FlatTiles, CoverWhatIsTrained) {
     covered[at] += tile.elements;
   }
   for (size_t i = 0; i < places.size(); ++i) {
-    const int64_t n = places[i].info.frozen ? 0 : places[i].info.elements;
+    const int64_t n = places[i].info.frozen ? 0 : places[i].elements();
     EXPECT_EQ(covered[i], (n + 3) / 4 * 4) << places[i].info.name;
   }
 }
@@ -158,12 +175,33 @@ INSTANTIATE_TEST_SUITE_P(, PlanCases,
                          ::testing::ValuesIn(testing_support::OpCases()),
                          [](const auto& info) { return info.param.name; });
 
-// Three convolutions and two linear layers, some of them frozen.
+// Of convolution, ReLU and pooling only the pooling's output is kept, whose
+// sign is the ReLU's mask, and a dropout's too.
+TEST(NetworkPlan, PoolingAddsTheBiasAndKeepsItsOutputAlone) {
+  const NetworkPlan plan(SpecOf(MakePreset("note")), 2);
+  const int first_backward = static_cast<int>(plan.ops.size()) + 2;
+  const Op& conv = plan.ops[0];
+  const Op& pool = plan.ops[1];
+  ASSERT_TRUE(std::holds_alternative<MaxPool2dSpec>(pool.layer));
+  EXPECT_FALSE(conv.bias || conv.relu);
+  EXPECT_TRUE(pool.bias && pool.relu && pool.trained);
+  EXPECT_EQ(pool.weight, conv.weight);
+  EXPECT_LT(plan.activations[conv.target].value->last, first_backward);
+  EXPECT_GE(plan.activations[pool.target].value->last, first_backward);
+  for (size_t i = 1; i < plan.ops.size(); ++i) {
+    if (!std::holds_alternative<DropoutSpec>(plan.ops[i].layer)) continue;
+    EXPECT_TRUE(plan.ops[i].scaled) << i;
+    EXPECT_EQ(plan.ops[i - 1].scale, 2) << i;
+  }
+}
+
+// Three convolutions and two linear layers, some of them frozen. No ReLU needs
+// the sign of what is pooled.
 NetworkPlan PlanFrozen(const std::vector<std::string>& names) {
   using testing_support::Conv;
   ModelSpec model = testing_support::Net(
       {3, 9, 9}, {Conv(3, 8, {3, 3}), ReluSpec{}, Conv(8, 8, {3, 3}),
-                  ReluSpec{}, MaxPool2dSpec{{3, 3}, {2, 2}, {}, false},
+                  DropoutSpec{0.1}, MaxPool2dSpec{{3, 3}, {2, 2}, {}, false},
                   FlattenSpec{}, LinearSpec{32, 16}, ReluSpec{}});
   Freeze(model, names);
   return NetworkPlan(SpecOf(model), 2);
@@ -185,7 +223,7 @@ TEST(NetworkPlan, AFrozenLayerInTheMiddleKeepsNoInput) {
   const NetworkPlan free = PlanFrozen({});
   const NetworkPlan plan = PlanFrozen({"6"});
   EXPECT_EQ(plan.first_trained, 0U);
-  const size_t at = 3;
+  const size_t at = 4;
   ASSERT_EQ(plan.ops[at].name, "6");
   EXPECT_FALSE(plan.ops[at].trained);
   const auto input = [&](const NetworkPlan& p) {

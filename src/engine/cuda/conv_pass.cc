@@ -9,7 +9,7 @@ namespace {
 
 // The heuristics list the best first; beyond these few nothing was to gain
 // that would pay for the time of trying.
-constexpr size_t kMostCandidates = 8;
+constexpr std::ptrdiff_t kMostCandidates = 8;
 constexpr int kTimedRuns = 3;
 
 // Names of the tensors in a graph.
@@ -240,17 +240,16 @@ ConvPass::ConvPass(cudnnHandle_t cudnn, const std::string& layer, Pass pass,
     if (pass == Pass::kWeights && conv.type != Type::kFloat32) {
       TryFloat32Weights(cudnn, rules, most_workspace);
     }
-    if (candidates_.empty()) {
-      AddCandidates(cudnn, conv.type, rules, most_workspace);
-    }
+    AddCandidates(cudnn, conv.type, rules, most_workspace);
   } catch (const Error& error) {
     // The descriptors know what they are, not what they are for.
     throw Error(Concat(name_, ": ", error.what()));
   }
 }
 
-// Weight gradients in float32 if cuDNN can, else they are rounded once more.
-// Whatever it says of this mix of types, the other way remains.
+// Weight gradients in float32 where cuDNN is no slower for it (on an H200 it
+// mostly takes twice as long), else rounded once when they are summed, as
+// PyTorch's are. Whatever it says of this mix of types, the other way remains.
 void ConvPass::TryFloat32Weights(cudnnHandle_t cudnn, Rules rules,
                                  int64_t most_workspace) {
   try {
@@ -287,12 +286,13 @@ const Descriptor& ConvPass::MakeGraph(cudnnHandle_t cudnn, Type out_type) {
 // What cuDNN does not support, at whatever point, is no candidate.
 void ConvPass::AddCandidates(cudnnHandle_t cudnn, Type out_type, Rules rules,
                              int64_t most_workspace) {
+  const size_t before = candidates_.size();
   const Descriptor* graph = nullptr;
   if (!Offered([&] { graph = &MakeGraph(cudnn, out_type); })) return;
   for (const auto mode :
        {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_B, CUDNN_HEUR_MODE_FALLBACK}) {
     // The fallbacks are slow: for when there is nothing else.
-    if (mode == CUDNN_HEUR_MODE_FALLBACK && !candidates_.empty()) break;
+    if (mode == CUDNN_HEUR_MODE_FALLBACK && candidates_.size() > before) break;
     AddFrom(cudnn, *graph, mode, out_type, rules, most_workspace);
   }
 }
@@ -305,8 +305,12 @@ void ConvPass::AddFrom(cudnnHandle_t cudnn, const Descriptor& graph,
     const Descriptor& heuristic = kept_.emplace_back(Heuristic(graph, mode));
     configurations = Configurations(heuristic);
   });
+  const auto same_type = [&](const Candidate& c) {
+    return c.out_type == out_type;
+  };
   for (Descriptor& configuration : configurations) {
-    if (candidates_.size() == kMostCandidates) return;
+    if (std::ranges::count_if(candidates_, same_type) == kMostCandidates)
+      return;
     Works([&] {
       Add(cudnn, std::move(configuration), out_type, rules, most_workspace);
     });

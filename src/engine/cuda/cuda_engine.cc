@@ -15,6 +15,18 @@ constexpr int64_t kReserve = int64_t{512} << 20;
 
 constexpr int64_t kTooMuch = std::numeric_limits<int64_t>::max();
 
+// Sums of parts, and a counter for each channel.
+int64_t BiasScratchBytes(const NetworkPlan& plan) {
+  return MostChannels(plan) * (kBiasParts + 1) * 4;
+}
+
+// The activations' memory also takes an input in float32, when no step needs
+// it.
+int64_t ArenaBytes(const EngineSpec& spec, const NetworkPlan& plan) {
+  return std::max(plan.arena.bytes(),
+                  4 * plan.slice * spec.model.input.elements());
+}
+
 std::string Gpu() {
   cudaDeviceProp properties{};
   CHECK_CUDA(cudaGetDeviceProperties(&properties, 0), "GPU");
@@ -74,10 +86,10 @@ CudaEngine::CudaEngine(const EngineSpec& spec)
     LaunchInput(slice);
     network_->Forward(slice, /*training=*/false);
   });
+  InputSpec pixels = input_;
+  pixels.blocks = {.image = spec_.model.input, .stored = spec_.model.input};
   preprocess_ = Capture("preprocessing", [&] {
-    LaunchInput(slice);
-    ToPlanes(planes_.floats(), plan_->activations[0].value->data,
-             network_->type(), spec_.model.input, plan_->slice, stream_.get());
+    MakeInput(arena_.data(), Type::kFloat32, pixels, slice, stream_.get());
   });
   ClearState();
 }
@@ -107,10 +119,8 @@ int64_t CudaEngine::BytesFor(int64_t slice) const {
     if (slice * a.shape.elements() > kMostElements) return kTooMuch;
   }
   const int64_t places = (spec_.batch_size + slice - 1) / slice * slice;
-  return StateBytes(spec_) + plan.arena.bytes() + Network::kMostWorkspace +
-         4 * BiasScratchElements(plan) +
-         4 * WeightScratchElements(plan, places_) +
-         4 * slice * spec_.model.input.elements() +
+  return StateBytes(spec_) + ArenaBytes(spec_, plan) + Network::kMostWorkspace +
+         BiasScratchBytes(plan) + 4 * WeightScratchElements(plan, places_) +
          2 * spec_.batch_size * spec_.source.elements() +
          StepIo::BlockBytes({places, spec_.model.classes, std::ssize(places_)});
 }
@@ -163,13 +173,11 @@ void CudaEngine::AllocateState() {
 
 void CudaEngine::Allocate() {
   AllocateState();
-  arena_ = DeviceBytes(plan_->arena.bytes(), "activations");
+  arena_ = DeviceBytes(ArenaBytes(spec_, *plan_), "activations");
   workspace_ = DeviceBytes(Network::kMostWorkspace, "workspace");
-  bias_parts_ = DeviceBytes(4 * BiasScratchElements(*plan_), "scratch");
+  bias_scratch_ = DeviceBytes(BiasScratchBytes(*plan_), "scratch");
   weight_scratch_ =
       DeviceBytes(4 * WeightScratchElements(*plan_, places_), "scratch");
-  planes_ =
-      DeviceBytes(4 * plan_->slice * spec_.model.input.elements(), "input");
   io_.emplace(StepIo::Sizes{slices() * plan_->slice, spec_.model.classes,
                             std::ssize(places_)});
   pixels_.emplace(spec_.batch_size, spec_.source.elements());
@@ -210,19 +218,32 @@ void CudaEngine::MakeResize() {
   };
   input_.across = table(plan.horizontal);
   input_.down = table(plan.vertical);
-  input_.shape = target;
+  input_.blocks = plan_->input;
   input_.source_height = spec_.source.height;
-  std::copy(spec_.input.mean.begin(), spec_.input.mean.end(), input_.mean);
-  std::copy(spec_.input.std.begin(), spec_.input.std.end(), input_.std);
+  std::vector<float> normalised;
+  for (size_t c = 0; c < static_cast<size_t>(target.channels); ++c) {
+    for (int byte = 0; byte < 256; ++byte) {
+      normalised.push_back(Normalised(static_cast<uint8_t>(byte),
+                                      spec_.input.mean[c], spec_.input.std[c]));
+    }
+  }
+  const std::string table_of_bytes = "table of normalised bytes";
+  normalised_ = DeviceBytes(std::ssize(normalised) * 4, table_of_bytes);
+  CopyToDevice(normalised_.data(), normalised.data(), normalised.size() * 4,
+               table_of_bytes);
+  input_.normalised = normalised_.floats();
 }
 
 Context CudaEngine::MakeContext() const {
-  return {.cudnn = cudnn_.get(),
-          .cublas = cublas_.get(),
-          .stream = stream_.get(),
-          .workspace = {workspace_.data(), workspace_.bytes()},
-          .bias_parts = bias_parts_.floats(),
-          .weight_scratch = weight_scratch_.floats()};
+  return {
+      .cudnn = cudnn_.get(),
+      .cublas = cublas_.get(),
+      .stream = stream_.get(),
+      .workspace = {workspace_.data(), workspace_.bytes()},
+      .bias = {bias_scratch_.floats(),
+               reinterpret_cast<uint32_t*>(bias_scratch_.floats() +
+                                           MostChannels(*plan_) * kBiasParts)},
+      .weight_scratch = weight_scratch_.floats()};
 }
 
 Parameters CudaEngine::MakeParameters() const {
@@ -412,9 +433,19 @@ void CudaEngine::Infer(const Batch& batch, std::span<float> logits) {
             spec_.model.classes, "logits", logits);
 }
 
+// Channels come last on the device, first here.
 void CudaEngine::Preprocess(const Batch& batch, std::span<float> input) {
-  RunSlices(batch, preprocess_, planes_.floats(), spec_.model.input.elements(),
-            "input", input);
+  const Shape3& shape = spec_.model.input;
+  const auto area = static_cast<size_t>(shape.height * shape.width);
+  const auto channels = static_cast<size_t>(shape.channels);
+  std::vector<float> values(input.size());
+  RunSlices(batch, preprocess_, arena_.floats(), shape.elements(), "input",
+            values);
+  for (size_t i = 0; i < values.size(); ++i) {
+    const size_t image = i / (area * channels);
+    const size_t place = i / channels % area;
+    input[(image * channels + i % channels) * area + place] = values[i];
+  }
 }
 
 const ParameterPlace& CudaEngine::Find(std::string_view name) const {
@@ -446,7 +477,7 @@ void CudaEngine::Read(State state, std::string_view parameter,
     std::ranges::fill(values, 0.0F);
     return;
   }
-  std::vector<float> copy(values.size());
+  std::vector<float> copy(static_cast<size_t>(place.elements()));
   Synchronize("reading a parameter");
   CHECK_CUDA(
       cudaMemcpy(copy.data(), from, copy.size() * 4, cudaMemcpyDeviceToHost),
@@ -461,14 +492,14 @@ void CudaEngine::Write(State state, std::string_view parameter,
   CheckCount(place.info.name.c_str(), values.size(), place.info.elements);
   float* to = Values(place, state);
   if (to == nullptr) return;
-  std::vector<float> copy(values.size());
+  std::vector<float> copy(static_cast<size_t>(place.elements()));
   ToDeviceLayout(place, values.data(), copy.data());
   Synchronize("writing a parameter");
   CopyToDevice(to, copy.data(), copy.size() * 4, place.info.name);
   if (state == State::kParameter && operands_.data()) {
     // Whole groups of four: beyond the parameter lies its own padding.
     CopyAsBfloat16(operands_.data() + place.offset * 2, to,
-                   (place.info.elements + 3) / 4 * 4, stream_.get());
+                   (place.elements() + 3) / 4 * 4, stream_.get());
     Synchronize("writing a parameter");
   }
 }
@@ -486,9 +517,9 @@ std::vector<MemoryUse> CudaEngine::Memory() const {
                                   Of(State::kSecondMoment).bytes() +
                                   Of(State::kAverage).bytes()},
           {"activations and their gradients", arena_.bytes()},
-          {"scratch", workspace_.bytes() + bias_parts_.bytes() +
-                          weight_scratch_.bytes() + planes_.bytes() +
-                          tile_table_.bytes() + squares_.bytes()},
+          {"scratch", workspace_.bytes() + bias_scratch_.bytes() +
+                          weight_scratch_.bytes() + tile_table_.bytes() +
+                          squares_.bytes()},
           {"batches", io_->device_bytes() + pixels_->device_bytes()},
           {"staged images", staged}};
 }

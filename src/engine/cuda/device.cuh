@@ -26,6 +26,13 @@ __device__ __forceinline__ void Store(__nv_bfloat16* x, float value) {
   *x = __float2bfloat16_rn(value);
 }
 
+// Neighbouring values that are loaded and stored as one: 16 bytes where their
+// number allows.
+template <class T, int n>
+struct alignas(sizeof(T) * n) Pack {
+  T x[n];
+};
+
 // This thread's first element, and the distance to its next. 32 bits: divisions
 // by a shape's sides are what most kernels spend their instructions on, and one
 // of 64 bits costs four of 32.
@@ -45,17 +52,47 @@ inline unsigned BlocksFor(int64_t n) {
   return static_cast<unsigned>(std::clamp<int64_t>(blocks, 1, kMostBlocks));
 }
 
-// A shape as kernels count.
+// Division by a number that only the host knows, by a product and a shift: the
+// device's own takes some twenty instructions, more than most of our kernels
+// have otherwise (Granlund and Montgomery, "Division by invariant integers
+// using multiplication", PLDI 1994). For 0 ≤ n < 2³¹.
+class Divider {
+ public:
+  explicit Divider(int64_t divisor) : divisor_(static_cast<uint32_t>(divisor)) {
+    while ((uint64_t{1} << shift_) < divisor_) ++shift_;
+    const uint64_t rest = (uint64_t{1} << shift_) - divisor_;
+    factor_ = static_cast<uint32_t>((rest << 32) / divisor_ + 1);
+  }
+  __device__ int32_t Quotient(int32_t n) const {
+    const auto value = static_cast<uint32_t>(n);
+    const auto high = static_cast<uint32_t>((uint64_t{factor_} * value) >> 32);
+    return static_cast<int32_t>((high + value) >> shift_);
+  }
+  __device__ int32_t Remainder(int32_t n) const {
+    return n - Quotient(n) * static_cast<int32_t>(divisor_);
+  }
+
+ private:
+  uint32_t divisor_;
+  uint32_t factor_ = 0;
+  uint32_t shift_ = 0;
+};
+
+// A shape as kernels count, its channels in packs.
 struct Dims {
-  explicit Dims(const Shape3& shape)
-      : channels(static_cast<int32_t>(shape.channels)),
+  explicit Dims(const Shape3& shape, int pack = 1)
+      : channels(static_cast<int32_t>(shape.channels / pack)),
         height(static_cast<int32_t>(shape.height)),
-        width(static_cast<int32_t>(shape.width)) {}
+        width(static_cast<int32_t>(shape.width)),
+        by_channels(channels),
+        by_width(width),
+        by_height(height) {}
   __device__ int32_t area() const { return height * width; }
   __device__ int32_t At(int32_t n, int32_t h, int32_t w, int32_t c) const {
     return ((n * height + h) * width + w) * channels + c;
   }
   int32_t channels, height, width;
+  Divider by_channels, by_width, by_height;
 };
 
 // `name` is for the message if it fails.
@@ -78,6 +115,20 @@ void Dispatch(Type type, const F& f) {
   } else {
     f(__nv_bfloat16());
   }
+}
+
+// Calls f(T(), V) with the type, and with the values of a pack (as a type's
+// constant) that divide `values`: 16 bytes of them, or one.
+template <class F>
+void DispatchPacks(Type type, int64_t values, const F& f) {
+  Dispatch(type, [&](auto t) {
+    constexpr int kMost = 16 / static_cast<int>(sizeof(t));
+    if (values % kMost == 0) {
+      f(t, std::integral_constant<int, kMost>());
+    } else {
+      f(t, std::integral_constant<int, 1>());
+    }
+  });
 }
 
 // The sum over the block, in thread 0, always added in the same order.

@@ -13,9 +13,9 @@ __global__ void ReluForwardKernel(T* x, int64_t n) {
 }
 
 template <class T>
-__global__ void ReluBackwardKernel(T* dy, const T* y, int64_t n) {
+__global__ void ReluBackwardKernel(T* dy, const T* y, float scale, int64_t n) {
   for (int32_t i = FirstElement(); i < n; i += Stride()) {
-    Store(dy + i, ReluGradient(Load(dy + i), Load(y + i)));
+    Store(dy + i, ReluGradient(Load(dy + i) * scale, Load(y + i)));
   }
 }
 
@@ -34,55 +34,153 @@ __global__ void DropoutKernel(T* x, Dims shape, DropoutMask mask, float scale,
   }
 }
 
+// The same where four neighbours in C, H, W order, which share a random number,
+// are four places of one channel, or four channels of one place. A thread does
+// four; those of neighbouring threads lie side by side.
 template <class T>
-__global__ void AddBiasKernel(T* x, const float* bias, bool relu, int64_t n,
-                              int32_t channels) {
+__global__ void DropoutQuadsKernel(T* x, Dims shape, DropoutMask mask,
+                                   float scale, SliceOf slice) {
+  const int32_t area = shape.area();
+  const int32_t per_image = shape.channels * area;
+  const int64_t n = slice.images * per_image / 4;
+  const int32_t step = area == 1 ? 1 : shape.channels;
+  mask.epoch = slice.step.input->epoch;
   for (int32_t i = FirstElement(); i < n; i += Stride()) {
-    const float value = Load(x + i) + bias[i % channels];
-    Store(x + i, relu ? Relu(value) : value);
-  }
-}
-
-// A block sums 32 channels over its part of the rows: a warp reads 32
-// neighbouring channels, the block's 8 warps take rows in turn.
-constexpr int kLanes = 32;
-constexpr int kRowsAtOnce = 8;
-
-template <class T>
-__global__ void BiasPartsKernel(float* partial, T* dy, const T* y, int64_t rows,
-                                int64_t channels) {
-  __shared__ float sums[kRowsAtOnce][kLanes];
-  const int64_t c = int64_t{blockIdx.x} * kLanes + threadIdx.x;
-  const int64_t part = (rows + kBiasParts - 1) / kBiasParts;
-  const int64_t begin = blockIdx.y * part;
-  const int64_t end = begin + part < rows ? begin + part : rows;
-  float sum = 0;
-  if (c < channels) {
-    for (int64_t row = begin + threadIdx.y; row < end; row += kRowsAtOnce) {
-      const int64_t at = row * channels + c;
-      float value = Load(dy + at);
-      if (y != nullptr) {
-        value = ReluGradient(value, Load(y + at));
-        Store(dy + at, value);
-      }
-      sum += value;
+    const int32_t image = 4 * i / per_image;
+    const int32_t quad = i - image * (per_image / 4);
+    const int32_t c = quad % shape.channels;
+    const int32_t place = quad / shape.channels * 4;
+    const int32_t element = area == 1 ? 4 * quad : c * area + place;
+    T* first = x + image * per_image +
+               (area == 1 ? element : place * shape.channels + c);
+    mask.sample = slice.step.samples[slice.first + image];
+    bool keep[4];
+    DropoutKeepsFour(mask, element, keep);
+    for (int32_t k = 0; k < 4; ++k) {
+      T* at = first + k * step;
+      Store(at, keep[k] ? Load(at) * scale : 0.0F);
     }
   }
-  sums[threadIdx.y][threadIdx.x] = sum;
-  __syncthreads();
-  if (threadIdx.y == 0 && c < channels) {
-    for (int i = 1; i < kRowsAtOnce; ++i) sum += sums[i][threadIdx.x];
-    partial[blockIdx.y * channels + c] = sum;
+}
+
+template <class T, int V>
+__global__ void AddBiasKernel(Pack<T, V>* x, BiasRelu add, int64_t n,
+                              Divider by_packs) {
+  for (int32_t i = FirstElement(); i < n; i += Stride()) {
+    Pack<T, V> pack = x[i];
+    const auto bias = reinterpret_cast<const Pack<float, V>*>(
+        add.bias)[by_packs.Remainder(i)];
+#pragma unroll
+    for (int v = 0; v < V; ++v) {
+      const float value = Load(pack.x + v) + bias.x[v];
+      Store(pack.x + v, add.relu ? Relu(value) : value);
+    }
+    x[i] = pack;
   }
 }
 
-__global__ void BiasSumKernel(float* dbias, const float* partial,
-                              int64_t channels, bool accumulate) {
-  for (int32_t c = FirstElement(); c < channels; c += Stride()) {
-    float sum = accumulate ? dbias[c] : 0.0F;
-    for (int i = 0; i < kBiasParts; ++i) sum += partial[i * channels + c];
-    dbias[c] = sum;
+// A block's threads: neighbours take neighbouring packs of channels, and its
+// lines rows in turn.
+struct BiasGrid {
+  BiasGrid(int64_t rows, int64_t packs) {
+    // Few rows leave work to few lines: then more blocks share the channels.
+    const int64_t most = rows < kThreads ? 8 : 32;
+    while (lanes < most && lanes < packs) lanes *= 2;
+    lines = kThreads / lanes;
+    columns = (packs + lanes - 1) / lanes;
+    parts = std::clamp<int64_t>(rows / (lines * 4), 1,
+                                std::max<int64_t>(1, kBiasParts / columns));
   }
+  int64_t lanes = 1, lines, columns, parts;
+};
+
+// Adds up what the lines of a block have, always in the same order; line 0 gets
+// it. `shared` has room for every thread's values.
+template <int V>
+__device__ void SumLines(float (&sum)[V], Pack<float, V>* shared) {
+  const auto lanes = static_cast<int32_t>(blockDim.x);
+  Pack<float, V>* mine =
+      shared + static_cast<int32_t>(threadIdx.y) * lanes + threadIdx.x;
+  __syncthreads();  // the last call's have been read
+  for (int v = 0; v < V; ++v) mine->x[v] = sum[v];
+  for (auto half = static_cast<int32_t>(blockDim.y / 2); half > 0; half /= 2) {
+    __syncthreads();
+    if (static_cast<int32_t>(threadIdx.y) >= half) continue;
+    for (int v = 0; v < V; ++v) mine->x[v] += mine[half * lanes].x[v];
+  }
+  for (int v = 0; v < V; ++v) sum[v] = mine->x[v];
+}
+
+// Masks and scales a part of dy in place, where y is given, and adds it to sum.
+template <class T, int V>
+__device__ void SumPart(float (&sum)[V], Pack<T, V>* dy, const Pack<T, V>* y,
+                        float scale) {
+  Pack<T, V> gradient = *dy;
+  if (y != nullptr) {
+    const Pack<T, V> value = *y;
+#pragma unroll
+    for (int v = 0; v < V; ++v) {
+      Store(gradient.x + v,
+            ReluGradient(Load(gradient.x + v) * scale, Load(value.x + v)));
+    }
+    *dy = gradient;
+  }
+#pragma unroll
+  for (int v = 0; v < V; ++v) sum[v] += Load(gradient.x + v);
+}
+
+// Whether this block is the last of those with its channels to come here.
+__device__ bool IsLastBlock(uint32_t* done) {
+  __shared__ bool last;
+  __threadfence();  // what it wrote is seen by whoever is last
+  __syncthreads();
+  if (threadIdx.x == 0 && threadIdx.y == 0) {
+    last = atomicAdd(done, 1U) + 1 == gridDim.y;
+    if (last) *done = 0;
+  }
+  __syncthreads();
+  __threadfence();
+  return last;
+}
+
+// A block sums its channels over its part of the rows; the last of those with
+// the same channels adds up the parts.
+template <class T, int V>
+__global__ void BiasGradientKernel(float* dbias, Pack<T, V>* dy,
+                                   const Pack<T, V>* y, float scale,
+                                   int32_t rows, int32_t packs, bool accumulate,
+                                   BiasScratch scratch) {
+  __shared__ Pack<float, V> shared[kThreads];
+  auto* parts = reinterpret_cast<Pack<float, V>*>(scratch.parts);
+  const auto c = static_cast<int32_t>(blockIdx.x * blockDim.x + threadIdx.x);
+  const auto line = static_cast<int32_t>(threadIdx.y);
+  const auto lines = static_cast<int32_t>(blockDim.y);
+  const auto count = static_cast<int32_t>(gridDim.y);
+  const auto mine = static_cast<int32_t>(blockIdx.y);
+  const bool inside = c < packs;
+  float sum[V] = {};
+  // Rows in turn, so that the blocks read what lies together together.
+  for (int32_t row = mine * lines + line; inside && row < rows;
+       row += count * lines) {
+    const int32_t at = row * packs + c;
+    SumPart(sum, dy + at, y == nullptr ? nullptr : y + at, scale);
+  }
+  SumLines(sum, shared);
+  if (line == 0 && inside) {
+    for (int v = 0; v < V; ++v) parts[mine * packs + c].x[v] = sum[v];
+  }
+  if (!IsLastBlock(scratch.done + blockIdx.x)) return;
+  float total[V] = {};
+#pragma unroll 8
+  for (int32_t part = line; inside && part < count; part += lines) {
+    const Pack<float, V> pack = parts[part * packs + c];
+    for (int v = 0; v < V; ++v) total[v] += pack.x[v];
+  }
+  SumLines(total, shared);
+  if (line != 0 || !inside) return;
+  float* out = dbias + c * V;
+  for (int v = 0; v < V; ++v)
+    out[v] = accumulate ? out[v] + total[v] : total[v];
 }
 
 }  // namespace
@@ -95,12 +193,13 @@ void ReluForward(void* x, Type type, int64_t n, cudaStream_t stream) {
   });
 }
 
-void ReluBackward(void* dy, const void* y, Type type, int64_t n,
+void ReluBackward(void* dy, const void* y, double scale, Type type, int64_t n,
                   cudaStream_t stream) {
   Dispatch(type, [&](auto t) {
     using T = decltype(t);
     Launch("ReluBackward", ReluBackwardKernel<T>, BlocksFor(n), kThreads,
-           stream, static_cast<T*>(dy), static_cast<const T*>(y), n);
+           stream, static_cast<T*>(dy), static_cast<const T*>(y),
+           static_cast<float>(scale), n);
   });
 }
 
@@ -108,37 +207,43 @@ void Dropout(void* x, Type type, const Shape3& shape, const DropoutMask& mask,
              const SliceOf& slice, cudaStream_t stream) {
   if (mask.p == 0) return;
   const int64_t n = slice.images * shape.elements();
+  const int64_t area = shape.height * shape.width;
   const auto scale = static_cast<float>(1 / (1 - mask.p));
+  const bool quads = (area == 1 ? shape.channels : area) % 4 == 0;
   Dispatch(type, [&](auto t) {
     using T = decltype(t);
-    Launch("Dropout", DropoutKernel<T>, BlocksFor(n), kThreads, stream,
-           static_cast<T*>(x), Dims(shape), mask, scale, slice);
+    Launch("Dropout", quads ? DropoutQuadsKernel<T> : DropoutKernel<T>,
+           BlocksFor(quads ? n / 4 : n), kThreads, stream, static_cast<T*>(x),
+           Dims(shape), mask, scale, slice);
   });
 }
 
-void AddBias(void* x, Type type, const float* bias, bool relu, int64_t rows,
+void AddBias(void* x, Type type, const BiasRelu& bias, int64_t rows,
              int64_t channels, cudaStream_t stream) {
-  const int64_t n = rows * channels;
-  Dispatch(type, [&](auto t) {
-    using T = decltype(t);
-    Launch("AddBias", AddBiasKernel<T>, BlocksFor(n), kThreads, stream,
-           static_cast<T*>(x), bias, relu, n, static_cast<int32_t>(channels));
+  DispatchPacks(type, channels, [&](auto t, auto v) {
+    using P = Pack<decltype(t), v>;
+    const int64_t n = rows * channels / v;
+    Launch("AddBias", AddBiasKernel<decltype(t), v>, BlocksFor(n), kThreads,
+           stream, static_cast<P*>(x), bias, n, Divider(channels / v));
   });
 }
 
-void BiasGradient(float* dbias, void* dy, const void* y, Type type,
-                  int64_t rows, int64_t channels, bool accumulate,
-                  float* partial, cudaStream_t stream) {
-  const dim3 grid(static_cast<unsigned>((channels + kLanes - 1) / kLanes),
-                  kBiasParts);
-  const dim3 block(kLanes, kRowsAtOnce);
-  Dispatch(type, [&](auto t) {
-    using T = decltype(t);
-    Launch("BiasParts", BiasPartsKernel<T>, grid, block, stream, partial,
-           static_cast<T*>(dy), static_cast<const T*>(y), rows, channels);
+void BiasGradient(float* dbias, void* dy, const void* y, double scale,
+                  Type type, int64_t rows, int64_t channels, bool accumulate,
+                  const BiasScratch& scratch, cudaStream_t stream) {
+  DispatchPacks(type, channels, [&](auto t, auto v) {
+    using P = Pack<decltype(t), v>;
+    const int64_t packs = channels / v;
+    const BiasGrid grid(rows, packs);
+    Launch("BiasGradient", BiasGradientKernel<decltype(t), v>,
+           dim3(static_cast<unsigned>(grid.columns),
+                static_cast<unsigned>(grid.parts)),
+           dim3(static_cast<unsigned>(grid.lanes),
+                static_cast<unsigned>(grid.lines)),
+           stream, dbias, static_cast<P*>(dy), static_cast<const P*>(y),
+           static_cast<float>(scale), static_cast<int32_t>(rows),
+           static_cast<int32_t>(packs), accumulate, scratch);
   });
-  Launch("BiasSum", BiasSumKernel, BlocksFor(channels), kThreads, stream, dbias,
-         partial, channels, accumulate);
 }
 
 }  // namespace alexnet::cuda

@@ -1,45 +1,154 @@
 // SPDX-License-Identifier: MIT
-// From bytes at source size to the network's input, and back to planes.
+// From bytes at source size to the network's input.
 #include "engine/cuda/device.cuh"
 
 namespace alexnet::cuda {
 namespace {
 
-// One thread a pixel, all its channels: neighbours write neighbouring bytes.
-template <class T>
-__global__ void MakeInputKernel(T* out, InputSpec spec, SliceOf slice) {
-  const auto channels = static_cast<int32_t>(spec.shape.channels);
-  const auto width = static_cast<int32_t>(spec.shape.width);
-  const int32_t area = static_cast<int32_t>(spec.shape.height) * width;
-  const int64_t plane = spec.source_height * spec.across.in;
-  const StepInput& step = *slice.step.input;
-  for (int32_t i = FirstElement(); i < slice.images * area; i += Stride()) {
-    const int64_t image = slice.first + i / area;
-    T* pixel = out + int64_t{i} * channels;
-    if (image >= step.count) {
-      for (int32_t c = 0; c < channels; ++c) Store(pixel + c, 0.0F);
-      continue;
-    }
-    const int32_t y = i % area / width;
-    const int32_t x = i % width;
-    const uint8_t* source =
-        step.pixels + slice.step.images[image] * channels * plane;
-    for (int32_t c = 0; c < channels; ++c) {
-      const uint8_t byte =
-          ResizedPixel(spec.across, spec.down, source + c * plane, y, x);
-      Store(pixel + c, Normalised(byte, spec.mean[c], spec.std[c]));
-    }
-  }
+// InputBlocks as kernels count, in values. A row of blocks is made of `size`
+// lines of the image, its padding included.
+struct Rows {
+  explicit Rows(const InputBlocks& blocks)
+      : channels(static_cast<int32_t>(blocks.image.channels)),
+        height(static_cast<int32_t>(blocks.image.height)),
+        line(static_cast<int32_t>(blocks.image.width) * channels),
+        size(static_cast<int32_t>(blocks.size)),
+        top(static_cast<int32_t>(blocks.top)),
+        left(static_cast<int32_t>(blocks.left) * channels),
+        count(static_cast<int32_t>(blocks.stored.height)),
+        values(
+            static_cast<int32_t>(blocks.stored.width * blocks.stored.channels)),
+        block_line(size == 1 ? values : size * channels),
+        by_channels(channels),
+        by_line(line),
+        by_size(size),
+        by_block_line(block_line) {}
+  int32_t channels, height, line, size, top, left;
+  int32_t count;       // of an image
+  int32_t values;      // of a row
+  int32_t block_line;  // values of a block, or of a whole line of pixels, that
+                       // lie together in the image as in the row
+  Divider by_channels, by_line, by_size, by_block_line;
+};
+
+// Rows that a block of threads makes, and the most that it keeps of the
+// source's lines.
+constexpr int32_t kRows = 8;
+constexpr int32_t kAcrossBytes = 32 << 10;
+constexpr int32_t kMostChannels = 3;
+
+// The lines of the source that lines top … bottom of the image need.
+struct Needed {
+  int32_t first, count;
+};
+
+__device__ Needed NeededFor(const ResizeTable& down, int32_t top,
+                            int32_t bottom) {
+  if (down.in == down.out) return {top, bottom - top + 1};
+  const int32_t first = down.first[top];
+  return {first, down.first[bottom] + down.count[bottom] - first};
 }
 
-template <class T>
-__global__ void ToPlanesKernel(float* out, const T* in, Dims shape, int64_t n) {
-  const int32_t area = shape.area();
-  for (int32_t i = FirstElement(); i < n; i += Stride()) {
-    const int32_t at = i % area;
-    const int32_t c = i / area % shape.channels;
-    const int32_t image = i / (area * shape.channels);
-    out[i] = Load(in + (image * area + at) * shape.channels + c);
+// Makes bytes of one image.
+struct Resizer {
+  const InputSpec& spec;
+  const Rows& rows;
+  const uint8_t* source;
+  const uint8_t* across;  // lines `needed` of it, resized; null: not kept
+  Needed needed;
+
+  // n of them, of line y from value `at` on. Those beyond the line are any.
+  template <int n>
+  __device__ void Make(int32_t y, int32_t at, uint8_t (&bytes)[n]) const {
+    if (across != nullptr) {
+      const uint8_t* column = across + at;
+      const auto kept = [&](int32_t line, int k) {
+        return column[(line - needed.first) * rows.line + k];
+      };
+      ResizedBytes(spec.down, y, kept, bytes);
+      return;
+    }
+    const int64_t plane = spec.source_height * spec.across.in;
+    for (int k = 0; k < n; ++k) {
+      if (at + k < 0 || at + k >= rows.line) continue;
+      const int32_t x = rows.by_channels.Quotient(at + k);
+      const int32_t c = at + k - x * rows.channels;
+      bytes[k] = ResizedPixel(spec.across, spec.down, source + c * plane, y, x);
+    }
+  }
+};
+
+// A block of threads makes some rows of an image. It resizes the source's lines
+// across, once, and from these makes values, n neighbours at a time, that go to
+// memory in packs. Source lines that take too much room are resized again for
+// each value.
+template <class T, int V, int n>
+__global__ void MakeInputKernel(Pack<T, V>* out, InputSpec spec, Rows rows,
+                                Divider by_packs, SliceOf slice) {
+  // With room for neighbours that lie beyond the first and last line.
+  __shared__ uint8_t memory[kAcrossBytes + 2 * n];
+  __shared__ T normalised[kMostChannels * 256];
+  uint8_t* across = memory + n;
+  const StepInput& step = *slice.step.input;
+  const auto thread = static_cast<int32_t>(threadIdx.x);
+  const auto threads = static_cast<int32_t>(blockDim.x);
+  const auto in_slice = static_cast<int32_t>(blockIdx.y);
+  const int64_t image = slice.first + in_slice;
+  const auto first_row = static_cast<int32_t>(blockIdx.x) * kRows;
+  const int32_t end_row =
+      first_row + kRows < rows.count ? first_row + kRows : rows.count;
+  const int32_t packs = rows.values / V;
+  const int32_t all_packs = (end_row - first_row) * packs;
+  out += (int64_t{in_slice} * rows.count + first_row) * packs;
+  if (image >= step.count) {
+    for (int32_t i = thread; i < all_packs; i += threads) out[i] = {};
+    return;
+  }
+  const int64_t plane = spec.source_height * spec.across.in;
+  const uint8_t* source =
+      step.pixels + slice.step.images[image] * rows.channels * plane;
+  int32_t top = first_row * rows.size - rows.top;
+  int32_t bottom = end_row * rows.size - rows.top - 1;
+  top = top < 0 ? 0 : top;
+  bottom = bottom < rows.height ? bottom : rows.height - 1;
+  Needed needed = {0, 0};
+  if (top <= bottom) needed = NeededFor(spec.down, top, bottom);
+  const bool kept = needed.count * rows.line <= kAcrossBytes;
+  for (int32_t i = thread; kept && i < needed.count * rows.line; i += threads) {
+    const int32_t y = rows.by_line.Quotient(i);
+    const int32_t x = rows.by_channels.Quotient(i - y * rows.line);
+    const int32_t c = i - y * rows.line - x * rows.channels;
+    const uint8_t* line =
+        source + c * plane + (needed.first + y) * spec.across.in;
+    across[i] = ResizedByte(spec.across, x, [&](int32_t j) { return line[j]; });
+  }
+  for (int32_t i = thread; i < rows.channels * 256; i += threads) {
+    Store(normalised + i, spec.normalised[i]);
+  }
+  __syncthreads();
+  const Resizer resizer = {spec, rows, source, kept ? across : nullptr, needed};
+  for (int32_t i = thread; i < all_packs; i += threads) {
+    const int32_t row = by_packs.Quotient(i);
+    Pack<T, V> pack;
+#pragma unroll
+    for (int32_t v = 0; v < V; v += n) {
+      const int32_t in_row = (i - row * packs) * V + v;
+      const int32_t line = rows.by_block_line.Quotient(in_row);
+      const int32_t block = rows.by_size.Quotient(line);
+      const int32_t y =
+          (first_row + row) * rows.size + line - block * rows.size - rows.top;
+      const int32_t at = (block - line) * rows.block_line + in_row - rows.left;
+      uint8_t bytes[n] = {};
+      const bool inside = y >= 0 && y < rows.height;
+      if (inside && at > -n && at < rows.line) resizer.Make(y, at, bytes);
+#pragma unroll
+      for (int32_t k = 0; k < n; ++k) {
+        const int32_t c = rows.by_channels.Remainder(at + k + rows.left);
+        const bool there = inside && at + k >= 0 && at + k < rows.line;
+        pack.x[v + k] = there ? normalised[c * 256 + bytes[k]] : T(0.0F);
+      }
+    }
+    out[i] = pack;
   }
 }
 
@@ -47,21 +156,15 @@ __global__ void ToPlanesKernel(float* out, const T* in, Dims shape, int64_t n) {
 
 void MakeInput(void* out, Type type, const InputSpec& spec,
                const SliceOf& slice, cudaStream_t stream) {
-  const int64_t n = slice.images * spec.shape.height * spec.shape.width;
-  Dispatch(type, [&](auto t) {
-    using T = decltype(t);
-    Launch("MakeInput", MakeInputKernel<T>, BlocksFor(n), kThreads, stream,
-           static_cast<T*>(out), spec, slice);
-  });
-}
-
-void ToPlanes(float* out, const void* in, Type type, const Shape3& shape,
-              int64_t images, cudaStream_t stream) {
-  const int64_t n = images * shape.elements();
-  Dispatch(type, [&](auto t) {
-    using T = decltype(t);
-    Launch("ToPlanes", ToPlanesKernel<T>, BlocksFor(n), kThreads, stream, out,
-           static_cast<const T*>(in), Dims(shape), n);
+  const Rows rows(spec.blocks);
+  const dim3 grid(static_cast<unsigned>((rows.count + kRows - 1) / kRows),
+                  static_cast<unsigned>(slice.images));
+  // Packs are made of fours, where a line of a block is.
+  const int32_t fours = rows.block_line % 4 == 0 ? rows.values : 1;
+  DispatchPacks(type, fours, [&](auto t, auto v) {
+    Launch("MakeInput", MakeInputKernel < decltype(t), v, v % 4 == 0 ? 4 : 1 >,
+           grid, kThreads, stream, static_cast<Pack<decltype(t), v>*>(out),
+           spec, rows, Divider(rows.values / v), slice);
   });
 }
 

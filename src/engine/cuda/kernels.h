@@ -10,6 +10,7 @@
 
 #include "core/resize.h"
 #include "engine/cuda/flat_tile.h"
+#include "engine/cuda/input_blocks.h"
 #include "engine/formulas.h"
 #include "engine/optimizer.h"
 
@@ -65,43 +66,52 @@ struct SliceOf {
 struct InputSpec {
   ResizeTable across;
   ResizeTable down;
-  Shape3 shape;  // of the output
+  InputBlocks blocks;
   int64_t source_height = 0;
-  float mean[3] = {};
-  float std[3] = {};
+  const float* normalised = nullptr;  // of each channel's 256 bytes
 };
 
-// Gathers, resizes as Pillow does, normalises.
+// Gathers, resizes as Pillow does, normalises; in the layout of spec.blocks.
 void MakeInput(void* out, Type type, const InputSpec& spec,
                const SliceOf& slice, cudaStream_t stream);
 
-// From N × H × W × C to float32 N × C × H × W.
-void ToPlanes(float* out, const void* in, Type type, const Shape3& shape,
-              int64_t images, cudaStream_t stream);
-
 void ReluForward(void* x, Type type, int64_t n, cudaStream_t stream);
-void ReluBackward(void* dy, const void* y, Type type, int64_t n,
+// dy = scale·dy where y > 0, else 0.
+void ReluBackward(void* dy, const void* y, double scale, Type type, int64_t n,
                   cudaStream_t stream);
 
 // Both ways: in place on values, or on gradients.
 void Dropout(void* x, Type type, const Shape3& shape, const DropoutMask& mask,
              const SliceOf& slice, cudaStream_t stream);
 
-// x = x + bias (channels fastest), then ReLU if asked for.
-void AddBias(void* x, Type type, const float* bias, bool relu, int64_t rows,
+// x + bias[channel], then ReLU.
+struct BiasRelu {
+  const float* bias = nullptr;  // null: x stays
+  bool relu = false;
+};
+
+// In place, channels fastest.
+void AddBias(void* x, Type type, const BiasRelu& bias, int64_t rows,
              int64_t channels, cudaStream_t stream);
 
-// dbias = Σ over rows of dy (added to it if `accumulate`); with `y`, dy is
-// first masked as ReLU's backward does. `partial` has kBiasParts × channels
-// floats.
-inline constexpr int kBiasParts = 64;
-void BiasGradient(float* dbias, void* dy, const void* y, Type type,
-                  int64_t rows, int64_t channels, bool accumulate,
-                  float* partial, cudaStream_t stream);
+// What a BiasGradient needs beside: sums of parts of the rows, and how many
+// blocks are done, which it leaves at 0.
+inline constexpr int64_t kBiasParts = 264;  // two blocks for each of 132 SMs
+struct BiasScratch {
+  float* parts = nullptr;    // kBiasParts × channels
+  uint32_t* done = nullptr;  // one for each channel, at most
+};
 
+// dbias = Σ over rows of dy (added to it if `accumulate`); with `y`, dy is
+// first masked and scaled as ReluBackward does.
+void BiasGradient(float* dbias, void* dy, const void* y, double scale,
+                  Type type, int64_t rows, int64_t channels, bool accumulate,
+                  const BiasScratch& scratch, cudaStream_t stream);
+
+// Of `bias` of x.
 void PoolForward(void* y, uint8_t* argmax, const Shape3& y_shape, const void* x,
                  const Shape3& x_shape, Type type, const MaxPool2dSpec& pool,
-                 int64_t images, cudaStream_t stream);
+                 const BiasRelu& bias, int64_t images, cudaStream_t stream);
 void PoolBackward(void* dx, const Shape3& x_shape, const void* dy,
                   const uint8_t* argmax, const Shape3& y_shape, Type type,
                   const MaxPool2dSpec& pool, int64_t images,
@@ -127,9 +137,17 @@ void MapNormBackward(void* dx, void* dy, const void* x, const Shape3& shape,
 void Loss(void* gradient, Type type, const float* logits, int64_t classes,
           double smoothing, const SliceOf& slice, cudaStream_t stream);
 
-// gradient (+)= dw, which is float32 or bfloat16.
+// A filter's taps as ParameterPlace has them.
+struct FilterTaps {
+  int32_t height = 1;
+  int32_t width = 1;
+  int32_t channels = 1;
+  int32_t block = 1;
+};
+
+// gradient (+)= dw, which is float32 or bfloat16; 0 for taps that are none.
 void KeepGradient(float* gradient, const void* dw, Type type, int64_t n,
-                  bool accumulate, cudaStream_t stream);
+                  const FilterTaps& taps, bool accumulate, cudaStream_t stream);
 
 // Before the first slice: no loss yet, nothing bad, gradients as they are.
 void BeginStep(const StepBlock& step, cudaStream_t stream);

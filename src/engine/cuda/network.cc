@@ -11,14 +11,21 @@ int64_t Elements(const NetworkPlan& plan, size_t activation) {
   return plan.slice * plan.activations[activation].shape.elements();
 }
 
+FilterTaps TapsOf(const ParameterPlace& place) {
+  return {static_cast<int32_t>(place.kernel.height),
+          static_cast<int32_t>(place.kernel.width),
+          static_cast<int32_t>(place.channels),
+          static_cast<int32_t>(place.block)};
+}
+
 }  // namespace
 
-int64_t BiasScratchElements(const NetworkPlan& plan) {
+int64_t MostChannels(const NetworkPlan& plan) {
   int64_t channels = 0;
   for (const Activation& a : plan.activations) {
     channels = std::max(channels, a.shape.channels);
   }
-  return channels * kBiasParts;
+  return channels;
 }
 
 int64_t WeightScratchElements(const NetworkPlan& plan,
@@ -26,7 +33,7 @@ int64_t WeightScratchElements(const NetworkPlan& plan,
   int64_t elements = 0;
   for (const Op& op : plan.ops) {
     if (op.trained && std::holds_alternative<Conv2dSpec>(op.layer)) {
-      elements = std::max(elements, places[op.weight].info.elements);
+      elements = std::max(elements, places[op.weight].elements());
     }
   }
   return elements;
@@ -49,7 +56,7 @@ struct Network::ForwardOp {
                                  net.Operand(op.weight)};
     kernels.forward->Run(net.context_.cudnn, buffers, net.context_.workspace,
                          stream());
-    Bias();
+    if (op.bias) Bias();
   }
   void operator()(const LinearSpec&) const {
     kernels.product->Run(net.context_.cublas, out().value->data,
@@ -58,10 +65,12 @@ struct Network::ForwardOp {
     Bias();
   }
   // Our own, since cuDNN's and cuBLAS's ReLU may turn a NaN into a zero.
+  BiasRelu ToAdd() const {
+    return {net.parameters_.values + net.Offset(op.weight + 1), op.relu};
+  }
   void Bias() const {
     const int64_t channels = out().shape.channels;
-    AddBias(out().value->data, out().wide ? Type::kFloat32 : net.type_,
-            net.parameters_.values + net.Offset(op.weight + 1), op.relu,
+    AddBias(out().value->data, out().wide ? Type::kFloat32 : net.type_, ToAdd(),
             Elements(net.plan_, op.target) / channels, channels, stream());
   }
   void operator()(const ReluSpec&) const {
@@ -79,7 +88,7 @@ struct Network::ForwardOp {
   void operator()(const MaxPool2dSpec& pool) const {
     PoolForward(out().value->data, reinterpret_cast<uint8_t*>(op.argmax->data),
                 out().shape, in().value->data, in().shape, net.type_, pool,
-                net.plan_.slice, stream());
+                op.bias ? ToAdd() : BiasRelu(), net.plan_.slice, stream());
   }
   void operator()(const DropoutSpec& dropout) const {
     if (!training) return;
@@ -111,26 +120,27 @@ struct Network::BackwardOp {
   void Bias() const {
     if (!op.trained) {
       if (op.relu) {
-        ReluBackward(dy(), out().value->data, net.type_,
+        ReluBackward(dy(), out().value->data, op.scale, net.type_,
                      Elements(net.plan_, op.target), stream());
       }
       return;
     }
     const int64_t channels = out().shape.channels;
     BiasGradient(Gradient(op.weight + 1), dy(),
-                 op.relu ? out().value->data : nullptr, net.type_,
+                 op.relu ? out().value->data : nullptr, op.scale, net.type_,
                  Elements(net.plan_, op.target) / channels, channels,
-                 accumulate, net.context_.bias_parts, stream());
+                 accumulate, net.context_.bias, stream());
   }
   void operator()(const Conv2dSpec&) const {
-    Bias();
+    if (op.bias) Bias();
     const Context& c = net.context_;
     if (op.trained) {
       const ConvBuffers weights = {c.weight_scratch, dy(), in().value->data};
       kernels.weights->Run(c.cudnn, weights, c.workspace, stream());
+      const ParameterPlace& place = net.places_[op.weight];
       KeepGradient(Gradient(op.weight), c.weight_scratch,
-                   kernels.weights->out_type(),
-                   net.places_[op.weight].info.elements, accumulate, stream());
+                   kernels.weights->out_type(), place.elements(), TapsOf(place),
+                   accumulate, stream());
     }
     if (dx() == nullptr) return;
     const ConvBuffers data = {dx(), dy(), net.Operand(op.weight)};
@@ -150,7 +160,7 @@ struct Network::BackwardOp {
   }
   void operator()(const ReluSpec&) const {
     if (dx() == nullptr) return;
-    ReluBackward(dx(), in().value->data, net.type_,
+    ReluBackward(dx(), in().value->data, /*scale=*/1, net.type_,
                  Elements(net.plan_, op.source), stream());
   }
   void operator()(const MapResponseNormSpec& norm) const {
@@ -164,13 +174,14 @@ struct Network::BackwardOp {
                  net.plan_.slice, stream());
   }
   void operator()(const MaxPool2dSpec& pool) const {
+    if (op.bias) Bias();
     if (dx() == nullptr) return;
     PoolBackward(dx(), in().shape, dy(),
                  reinterpret_cast<const uint8_t*>(op.argmax->data), out().shape,
                  net.type_, pool, net.plan_.slice, stream());
   }
   void operator()(const DropoutSpec& dropout) const {
-    if (dx() == nullptr) return;
+    if (dx() == nullptr || op.scaled) return;
     cuda::Dropout(dx(), net.type_, in().shape,
                   {.p = dropout.p, .seed = net.spec_.seed, .layer = op.index},
                   slice, stream());

@@ -18,7 +18,7 @@ struct Context {
   cublasLtHandle_t cublas = nullptr;
   cudaStream_t stream = nullptr;
   Workspace workspace;
-  float* bias_parts = nullptr;      // BiasScratchElements
+  BiasScratch bias;                 // for MostChannels
   float* weight_scratch = nullptr;  // WeightScratchElements
 };
 
@@ -29,7 +29,8 @@ struct Parameters {
   float* gradients = nullptr;      // of the trained ones; null for inference
 };
 
-int64_t BiasScratchElements(const NetworkPlan& plan);
+// Of an activation.
+int64_t MostChannels(const NetworkPlan& plan);
 int64_t WeightScratchElements(const NetworkPlan& plan,
                               const std::vector<ParameterPlace>& places);
 

@@ -8,14 +8,6 @@
 namespace alexnet::cuda {
 namespace {
 
-// 256 bytes of float32 and 128 of bfloat16: what vector loads and tensor
-// cores want.
-constexpr int64_t kAlignment = 64;
-
-int64_t Aligned(int64_t elements) {
-  return (elements + kAlignment - 1) / kAlignment * kAlignment;
-}
-
 bool InPlace(const LayerOp& op) {
   return std::holds_alternative<ReluSpec>(op) ||
          std::holds_alternative<DropoutSpec>(op);
@@ -35,9 +27,19 @@ struct Clock {
   int Backward(size_t i) const { return 2 * ops + 1 - static_cast<int>(i); }
 };
 
-// Flatten leaves the data where it is. A ReLU right after a layer with
-// parameters becomes part of it.
-std::vector<Op> MakeOps(const EngineSpec& spec) {
+// A layer with parameters adds its bias and does the ReLU right after it; where
+// a pooling comes next, that does both, on its way through the window: the
+// convolution's output is then read once and not kept.
+void TakeBias(Op& pool, Op& conv) {
+  pool.bias = true;
+  pool.relu = conv.relu;
+  pool.trained = conv.trained;
+  pool.weight = conv.weight;
+  conv.bias = conv.relu = false;
+}
+
+// Flatten leaves the data where it is.
+std::vector<Op> MakeOps(const EngineSpec& spec, const InputBlocks& input) {
   const ModelSpec& model = spec.model;
   std::vector<Op> ops;
   size_t parameter = 0;
@@ -45,7 +47,7 @@ std::vector<Op> MakeOps(const EngineSpec& spec) {
     const LayerSpec& layer = model.layers[i];
     if (std::holds_alternative<FlattenSpec>(layer.op)) continue;
     if (std::holds_alternative<ReluSpec>(layer.op) && !ops.empty() &&
-        HasParameters(ops.back().layer)) {
+        ops.back().bias && HasParameters(ops.back().layer)) {
       ops.back().relu = true;
       continue;
     }
@@ -54,8 +56,24 @@ std::vector<Op> MakeOps(const EngineSpec& spec) {
              .index = static_cast<int64_t>(i),
              .weight = parameter};
     if (HasParameters(layer.op)) {
+      op.bias = true;
       op.trained = spec.training && !layer.frozen;
       parameter += 2;
+    }
+    if (auto* conv = std::get_if<Conv2dSpec>(&op.layer); conv && i == 0) {
+      *conv = OverBlocks(*conv, input);
+    }
+    if (!ops.empty()) {
+      Op& last = ops.back();
+      if (std::holds_alternative<MaxPool2dSpec>(op.layer) &&
+          std::holds_alternative<Conv2dSpec>(last.layer)) {
+        TakeBias(op, last);
+      }
+      const auto* dropout = std::get_if<DropoutSpec>(&op.layer);
+      if (dropout && last.relu && dropout->p < 1) {
+        last.scale = 1 / (1 - dropout->p);
+        op.scaled = true;
+      }
     }
     ops.push_back(std::move(op));
   }
@@ -66,19 +84,6 @@ size_t FirstTrained(const std::vector<Op>& ops) {
   const auto found = std::find_if(ops.begin(), ops.end(),
                                   [](const Op& op) { return op.trained; });
   return static_cast<size_t>(found - ops.begin());
-}
-
-// How the input of a layer lies in memory: Flatten is only a name.
-Shape3 StoredShape(const ModelSpec& model, const std::vector<LayerInfo>& layers,
-                   size_t layer) {
-  Shape3 shape = model.input;
-  for (size_t i = 0; i < layer; ++i) {
-    const LayerOp& op = model.layers[i].op;
-    if (!InPlace(op) && !std::holds_alternative<FlattenSpec>(op)) {
-      shape = layers[i].output;
-    }
-  }
-  return shape;
 }
 
 // Only a linear layer can read C×H×W that is stored as H×W×C and called flat.
@@ -103,93 +108,11 @@ void CheckFlatten(const ModelSpec& model) {
 
 }  // namespace
 
-std::vector<ParameterPlace> PlaceParameters(const ModelSpec& model) {
-  const std::vector<LayerInfo> layers = InferLayers(model);
-  std::vector<ParameterPlace> places;
-  for (const ParameterInfo& info : Parameters(model)) {
-    ParameterPlace& place = places.emplace_back();
-    place.info = info;
-    place.out = info.shape[0];
-    if (info.shape.size() == 4) {
-      place.channels = info.shape[1];
-      place.area = info.shape[2] * info.shape[3];
-    } else if (info.shape.size() == 2) {
-      const Shape3 shape = StoredShape(model, layers, info.layer);
-      place.channels = shape.channels;
-      place.area = shape.height * shape.width;
-    }
-    ALEXNET_CHECK(place.out * place.channels * place.area == info.elements);
-  }
-  int64_t offset = 0;
-  for (const bool frozen : {false, true}) {
-    for (ParameterPlace& place : places) {
-      if (place.info.frozen != frozen) continue;
-      place.offset = offset;
-      offset += Aligned(place.info.elements);
-    }
-  }
-  return places;
-}
-
-int64_t FlatElements(const std::vector<ParameterPlace>& places) {
-  int64_t elements = 0;
-  for (const ParameterPlace& p : places) elements += Aligned(p.info.elements);
-  return elements;
-}
-
-int64_t TrainedElements(const std::vector<ParameterPlace>& places) {
-  int64_t elements = 0;
-  for (const ParameterPlace& p : places) {
-    if (!p.info.frozen) elements += Aligned(p.info.elements);
-  }
-  return elements;
-}
-
-std::vector<FlatTile> MakeTiles(const std::vector<ParameterPlace>& places) {
-  std::vector<FlatTile> tiles;
-  for (size_t i = 0; i < places.size(); ++i) {
-    if (places[i].info.frozen) continue;
-    // The gap behind a parameter is zeros, and stays so: up to there the last
-    // group of four may reach.
-    const int64_t elements = (places[i].info.elements + 3) / 4 * 4;
-    for (int64_t at = 0; at < elements; at += kTileElements) {
-      const int64_t left = elements - at;
-      tiles.push_back({.begin = places[i].offset + at,
-                       .elements = static_cast<int32_t>(
-                           std::min<int64_t>(left, kTileElements)),
-                       .parameter = static_cast<int32_t>(i)});
-    }
-  }
-  return tiles;
-}
-
-void ToDeviceLayout(const ParameterPlace& place, const float* from, float* to) {
-  const int64_t row = place.channels * place.area;
-  for (int64_t o = 0; o < place.out; ++o, from += row, to += row) {
-    for (int64_t c = 0; c < place.channels; ++c) {
-      for (int64_t i = 0; i < place.area; ++i) {
-        to[i * place.channels + c] = from[c * place.area + i];
-      }
-    }
-  }
-}
-
-void FromDeviceLayout(const ParameterPlace& place, const float* from,
-                      float* to) {
-  const int64_t row = place.channels * place.area;
-  for (int64_t o = 0; o < place.out; ++o, from += row, to += row) {
-    for (int64_t i = 0; i < place.area; ++i) {
-      for (int64_t c = 0; c < place.channels; ++c) {
-        to[c * place.area + i] = from[i * place.channels + c];
-      }
-    }
-  }
-}
-
 NetworkPlan::NetworkPlan(const EngineSpec& spec, int64_t images)
     : slice(images),
       element_bytes(spec.precision == Precision::kBfloat16 ? 2 : 4),
-      ops(MakeOps(spec)),
+      input(BlocksOf(spec.model)),
+      ops(MakeOps(spec, input)),
       first_trained(FirstTrained(ops)) {
   CheckFlatten(spec.model);
   const std::vector<LayerInfo> layers = InferLayers(spec.model);
@@ -198,7 +121,7 @@ NetworkPlan::NetworkPlan(const EngineSpec& spec, int64_t images)
     const int64_t bytes = at.wide ? 4 : element_bytes;
     return arena.Add(purpose, slice * at.shape.elements() * bytes, tick);
   };
-  activations.push_back({.shape = spec.model.input});
+  activations.push_back({.shape = input.stored});
   activations[0].value = add("activations", activations[0], 0);
   for (size_t i = 0; i < ops.size(); ++i) {
     Op& op = ops[i];

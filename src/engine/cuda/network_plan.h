@@ -11,7 +11,8 @@
 
 #include "alexnet/engine.h"
 #include "core/arena.h"
-#include "engine/cuda/flat_tile.h"
+#include "engine/cuda/input_blocks.h"
+#include "engine/cuda/parameter_place.h"
 
 namespace alexnet::cuda {
 
@@ -25,48 +26,26 @@ struct Activation {
 struct Op {
   std::string name;
   LayerOp layer;
-  int64_t index = 0;     // of the layer in the model: the dropout mask's
-  bool relu = false;     // a convolution or linear layer with the ReLU after it
-  bool trained = false;  // its parameters are
-  size_t source = 0;     // activations; the same where it works in place
+  int64_t index = 0;  // of the layer in the model: the dropout mask's
+  bool bias = false;  // adds the bias of `weight`, then does ReLU if `relu`
+  bool relu = false;
+  bool trained = false;  // the parameters are
+  // What backward multiplies the gradients that pass the ReLU by. Of a dropout
+  // right after it: where that drops it leaves zeros, which the ReLU stops.
+  double scale = 1;
+  bool scaled = false;  // a dropout whose backward the ReLU's does
+  size_t source = 0;    // activations; the same where it works in place
   size_t target = 0;
-  size_t weight = 0;         // index of the parameter; the bias follows
+  size_t weight = 0;         // index of the parameter; its bias follows
   Buffer* argmax = nullptr;  // pooling: a byte for each output
 };
-
-// Where a parameter lies in the flat arrays, and how its device layout differs
-// from PyTorch's: out × C × R × S there, out × R × S × C here. A linear layer
-// after a C×H×W activation has R×S = H×W, so that its columns follow that
-// activation's layout. Frozen parameters lie behind the trained ones: the
-// arrays of gradients, moments and averages end before them.
-struct ParameterPlace {
-  ParameterInfo info;
-  int64_t offset = 0;
-  int64_t out = 1;
-  int64_t channels = 1;
-  int64_t area = 1;  // R·S
-};
-
-std::vector<ParameterPlace> PlaceParameters(const ModelSpec& model);
-
-// Elements of the flat arrays, gaps for alignment included: of all parameters,
-// and of those that are trained.
-int64_t FlatElements(const std::vector<ParameterPlace>& places);
-int64_t TrainedElements(const std::vector<ParameterPlace>& places);
-
-// The trained parameters in order, cut into tiles.
-std::vector<FlatTile> MakeTiles(const std::vector<ParameterPlace>& places);
-
-// `to` in the device's layout from PyTorch's, and back.
-void ToDeviceLayout(const ParameterPlace& place, const float* from, float* to);
-void FromDeviceLayout(const ParameterPlace& place, const float* from,
-                      float* to);
 
 struct NetworkPlan {
   NetworkPlan(const EngineSpec& spec, int64_t slice);
 
   int64_t slice;
-  int64_t element_bytes;                // of an activation
+  int64_t element_bytes;  // of an activation
+  InputBlocks input;
   std::vector<Activation> activations;  // the input first, the logits last
   std::vector<Op> ops;
   // The first operation whose parameters are trained: gradients come down to

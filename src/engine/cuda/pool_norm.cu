@@ -14,12 +14,12 @@ struct Place {
 
 __device__ __forceinline__ Place PlaceOf(int32_t i, const Dims& shape) {
   Place place;
-  place.c = i % shape.channels;
-  i /= shape.channels;
-  place.w = i % shape.width;
-  i /= shape.width;
-  place.h = i % shape.height;
-  place.n = i / shape.height;
+  const int32_t pixel = shape.by_channels.Quotient(i);
+  place.c = i - pixel * shape.channels;
+  const int32_t row = shape.by_width.Quotient(pixel);
+  place.w = pixel - row * shape.width;
+  place.n = shape.by_height.Quotient(row);
+  place.h = row - place.n * shape.height;
   return place;
 }
 
@@ -31,65 +31,110 @@ struct Window {
         down(static_cast<int32_t>(pool.stride.height)),
         right(static_cast<int32_t>(pool.stride.width)),
         top(static_cast<int32_t>(pool.padding.top)),
-        left(static_cast<int32_t>(pool.padding.left)) {}
+        left(static_cast<int32_t>(pool.padding.left)),
+        by_down(down),
+        by_right(right) {}
   int32_t r, s, down, right, top, left;
+  Divider by_down, by_right;
 };
 
-// argmax = r·S + s in the window, which may begin outside the image.
-template <class T>
-__global__ void PoolForwardKernel(T* y, uint8_t* argmax, Dims y_shape,
-                                  const T* x, Dims x_shape, Window window,
+// argmax = r·S + s in the window, which may begin outside the image. The bias
+// and the ReLU keep the order of values, so that they can come after the
+// maximum. Channels are counted in packs. `side`: of the window, where it is
+// known to be that, so that its loads are under way together; else 0.
+template <class T, int V, int side>
+__global__ void PoolForwardKernel(Pack<T, V>* y, Pack<uint8_t, V>* argmax,
+                                  Dims y_shape, const Pack<T, V>* x,
+                                  Dims x_shape, Window window, BiasRelu add,
                                   int64_t n) {
   for (int32_t i = FirstElement(); i < n; i += Stride()) {
     const Place at = PlaceOf(i, y_shape);
     const int32_t h0 = at.h * window.down - window.top;
     const int32_t w0 = at.w * window.right - window.left;
-    float best = 0;
-    int32_t best_at = -1;
-    for (int32_t r = 0; r < window.r; ++r) {
-      const int32_t h = h0 + r;
-      if (h < 0 || h >= x_shape.height) continue;
-      for (int32_t s = 0; s < window.s; ++s) {
-        const int32_t w = w0 + s;
-        if (w < 0 || w >= x_shape.width) continue;
-        const float value = Load(x + x_shape.At(at.n, h, w, at.c));
-        if (best_at < 0 || WinsPooling(value, best)) {
-          best = value;
-          best_at = r * window.s + s;
+    float best[V] = {};
+    Pack<uint8_t, V> best_at = {};
+    bool first = true;
+    const auto take = [&](const Pack<T, V>& pack, int32_t place) {
+#pragma unroll
+      for (int v = 0; v < V; ++v) {
+        const float value = Load(pack.x + v);
+        if (first || WinsPooling(value, best[v])) {
+          best[v] = value;
+          best_at.x[v] = static_cast<uint8_t>(place);
         }
       }
+      first = false;
+    };
+    bool whole = false;
+    if constexpr (side > 0) {
+      whole = h0 >= 0 && w0 >= 0 && h0 + side <= x_shape.height &&
+              w0 + side <= x_shape.width;
+      if (whole) {
+        Pack<T, V> packs[side * side];
+#pragma unroll
+        for (int32_t k = 0; k < side * side; ++k) {
+          packs[k] = x[x_shape.At(at.n, h0 + k / side, w0 + k % side, at.c)];
+        }
+#pragma unroll
+        for (int32_t k = 0; k < side * side; ++k) take(packs[k], k);
+      }
     }
-    Store(y + i, best);
-    argmax[i] = static_cast<uint8_t>(best_at);
+    for (int32_t k = 0; !whole && k < window.r * window.s; ++k) {
+      const int32_t h = h0 + k / window.s;
+      const int32_t w = w0 + k % window.s;
+      if (h < 0 || h >= x_shape.height || w < 0 || w >= x_shape.width) continue;
+      take(x[x_shape.At(at.n, h, w, at.c)], k);
+    }
+    Pack<float, V> bias = {};
+    if (add.bias != nullptr) {
+      bias = reinterpret_cast<const Pack<float, V>*>(add.bias)[at.c];
+    }
+    Pack<T, V> out;
+#pragma unroll
+    for (int v = 0; v < V; ++v) {
+      const float value = best[v] + bias.x[v];
+      Store(out.x + v, add.relu ? Relu(value) : value);
+    }
+    y[i] = out;
+    argmax[i] = best_at;
   }
 }
 
 // The first window that can hold position `at` (with its padding added).
 __device__ __forceinline__ int32_t FirstWindow(int32_t at, int32_t kernel,
-                                               int32_t stride) {
-  return at < kernel ? 0 : (at - kernel) / stride + 1;
+                                               const Divider& by_stride) {
+  return at < kernel ? 0 : by_stride.Quotient(at - kernel) + 1;
 }
 
-template <class T>
-__global__ void PoolBackwardKernel(T* dx, Dims x_shape, const T* dy,
-                                   const uint8_t* argmax, Dims y_shape,
+template <class T, int V>
+__global__ void PoolBackwardKernel(Pack<T, V>* dx, Dims x_shape,
+                                   const Pack<T, V>* dy,
+                                   const Pack<uint8_t, V>* argmax, Dims y_shape,
                                    Window window, int64_t n) {
   for (int32_t i = FirstElement(); i < n; i += Stride()) {
     const Place at = PlaceOf(i, x_shape);
     const int32_t h = at.h + window.top;
     const int32_t w = at.w + window.left;
-    float sum = 0;
-    for (int32_t p = FirstWindow(h, window.r, window.down);
+    float sum[V] = {};
+    for (int32_t p = FirstWindow(h, window.r, window.by_down);
          p < y_shape.height && p * window.down <= h; ++p) {
-      for (int32_t q = FirstWindow(w, window.s, window.right);
+      for (int32_t q = FirstWindow(w, window.s, window.by_right);
            q < y_shape.width && q * window.right <= w; ++q) {
-        const int32_t r = h - p * window.down;
-        const int32_t s = w - q * window.right;
+        const int32_t place =
+            (h - p * window.down) * window.s + w - q * window.right;
         const int32_t out = y_shape.At(at.n, p, q, at.c);
-        if (argmax[out] == r * window.s + s) sum += Load(dy + out);
+        const Pack<uint8_t, V> chosen = argmax[out];
+        const Pack<T, V> gradient = dy[out];
+#pragma unroll
+        for (int v = 0; v < V; ++v) {
+          if (chosen.x[v] == place) sum[v] += Load(gradient.x + v);
+        }
       }
     }
-    Store(dx + i, sum);
+    Pack<T, V> made;
+#pragma unroll
+    for (int v = 0; v < V; ++v) Store(made.x + v, sum[v]);
+    dx[i] = made;
   }
 }
 
@@ -165,13 +210,17 @@ __global__ void MapNormBackwardKernel(T* dx, const T* u, const T* x, Dims shape,
 
 void PoolForward(void* y, uint8_t* argmax, const Shape3& y_shape, const void* x,
                  const Shape3& x_shape, Type type, const MaxPool2dSpec& pool,
-                 int64_t images, cudaStream_t stream) {
-  const int64_t n = images * y_shape.elements();
-  Dispatch(type, [&](auto t) {
+                 const BiasRelu& bias, int64_t images, cudaStream_t stream) {
+  DispatchPacks(type, y_shape.channels, [&](auto t, auto v) {
+    using P = Pack<decltype(t), v>;
+    const int64_t n = images * y_shape.elements() / v;
     using T = decltype(t);
-    Launch("PoolForward", PoolForwardKernel<T>, BlocksFor(n), kThreads, stream,
-           static_cast<T*>(y), argmax, Dims(y_shape), static_cast<const T*>(x),
-           Dims(x_shape), Window(pool), n);
+    const bool three = pool.kernel == Size2{3, 3};
+    Launch("PoolForward",
+           three ? PoolForwardKernel<T, v, 3> : PoolForwardKernel<T, v, 0>,
+           BlocksFor(n), kThreads, stream, static_cast<P*>(y),
+           reinterpret_cast<Pack<uint8_t, v>*>(argmax), Dims(y_shape, v),
+           static_cast<const P*>(x), Dims(x_shape, v), Window(pool), bias, n);
   });
 }
 
@@ -179,12 +228,14 @@ void PoolBackward(void* dx, const Shape3& x_shape, const void* dy,
                   const uint8_t* argmax, const Shape3& y_shape, Type type,
                   const MaxPool2dSpec& pool, int64_t images,
                   cudaStream_t stream) {
-  const int64_t n = images * x_shape.elements();
-  Dispatch(type, [&](auto t) {
-    using T = decltype(t);
-    Launch("PoolBackward", PoolBackwardKernel<T>, BlocksFor(n), kThreads,
-           stream, static_cast<T*>(dx), Dims(x_shape),
-           static_cast<const T*>(dy), argmax, Dims(y_shape), Window(pool), n);
+  DispatchPacks(type, y_shape.channels, [&](auto t, auto v) {
+    using P = Pack<decltype(t), v>;
+    const int64_t n = images * x_shape.elements() / v;
+    Launch("PoolBackward", PoolBackwardKernel<decltype(t), v>, BlocksFor(n),
+           kThreads, stream, static_cast<P*>(dx), Dims(x_shape, v),
+           static_cast<const P*>(dy),
+           reinterpret_cast<const Pack<uint8_t, v>*>(argmax), Dims(y_shape, v),
+           Window(pool), n);
   });
 }
 

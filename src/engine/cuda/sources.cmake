@@ -6,11 +6,13 @@ set(ALEXNET_CUDA_SOURCES
   cuda_engine.cc
   elementwise.cu
   input.cu
+  input_blocks.cc
   kernel_plan.cc
   library.cc
   matmul.cc
   network.cc
   network_plan.cc
+  parameter_place.cc
   pool_norm.cu
   step_io.cc
   update.cu)

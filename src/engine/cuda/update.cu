@@ -52,11 +52,23 @@ __global__ void LossKernel(T* gradient, const float* logits, int64_t classes,
   }
 }
 
+// Whether element i of a filter lies within it; see ParameterPlace.
+__device__ bool IsTap(const FilterTaps& taps, int32_t i) {
+  if (taps.block == 1) return true;
+  const int32_t across = (taps.width + taps.block - 1) / taps.block;
+  const int32_t down = (taps.height + taps.block - 1) / taps.block;
+  i /= taps.channels;
+  const int32_t in_block = i % (taps.block * taps.block);
+  const int32_t block = i / (taps.block * taps.block) % (down * across);
+  return block / across * taps.block + in_block / taps.block < taps.height &&
+         block % across * taps.block + in_block % taps.block < taps.width;
+}
+
 template <class T>
 __global__ void KeepGradientKernel(float* gradient, const T* dw, int64_t n,
-                                   bool accumulate) {
+                                   FilterTaps taps, bool accumulate) {
   for (int32_t i = FirstElement(); i < n; i += Stride()) {
-    const float value = Load(dw + i);
+    const float value = IsTap(taps, i) ? Load(dw + i) : 0.0F;
     gradient[i] = accumulate ? gradient[i] + value : value;
   }
 }
@@ -204,11 +216,12 @@ void Loss(void* gradient, Type type, const float* logits, int64_t classes,
 }
 
 void KeepGradient(float* gradient, const void* dw, Type type, int64_t n,
-                  bool accumulate, cudaStream_t stream) {
+                  const FilterTaps& taps, bool accumulate,
+                  cudaStream_t stream) {
   Dispatch(type, [&](auto t) {
     using T = decltype(t);
     Launch("KeepGradient", KeepGradientKernel<T>, BlocksFor(n), kThreads,
-           stream, gradient, static_cast<const T*>(dw), n, accumulate);
+           stream, gradient, static_cast<const T*>(dw), n, taps, accumulate);
   });
 }
 

@@ -45,6 +45,13 @@ inline int32_t atomicMin(int32_t* at, int32_t value) {
   return old;
 }
 
+inline uint32_t atomicAdd(uint32_t* at, uint32_t value) {
+  const uint32_t old = *at;
+  *at += value;
+  return old;
+}
+inline void __threadfence() {}
+
 using std::isfinite;
 
 enum cudaError_t {
