@@ -1,8 +1,9 @@
-"""PyTorch's side of bench/gpu_check, one JSON object on standard output.
+"""PyTorch's side of bench/gpu_check, JSON on standard output.
 
   gpu_peer.py tuned  the note's network as an expert runs it: bf16 autocast,
                      channels_last, torch.compile, fused Adam, data already on
-                     the GPU
+                     the GPU. Says "ready" once it is compiled, then measures
+                     for every line on standard input, a line each
   gpu_peer.py note   the note's script as it stands: its loader and its steps,
                      on images of no meaning; a part of an epoch, from which
                      the seconds of a whole one follow
@@ -32,34 +33,41 @@ def network():
         nn.Linear(4096, 10))
 
 
-def measure(batch, runs=7, steps=50):
-    torch.manual_seed(0)
-    net = network().cuda().to(memory_format=torch.channels_last)
-    net = torch.compile(net)
-    optimizer = torch.optim.Adam(net.parameters(), lr=1e-4, fused=True)
-    x = torch.randn(batch, 3, 227, 227, device="cuda").to(
-        memory_format=torch.channels_last)
-    y = torch.arange(batch, device="cuda") % 10
+class Training:
+    """Steps of one batch size, compiled."""
 
-    def step():
-        optimizer.zero_grad(set_to_none=True)
-        with torch.autocast("cuda", dtype=torch.bfloat16):
-            loss = nn.functional.cross_entropy(net(x), y)
-        loss.backward()
-        optimizer.step()
+    def __init__(self, batch):
+        torch.manual_seed(0)
+        self.batch = batch
+        net = network().cuda().to(memory_format=torch.channels_last)
+        self.net = torch.compile(net, dynamic=False)
+        self.optimizer = torch.optim.Adam(net.parameters(), lr=1e-4,
+                                          fused=True)
+        self.x = torch.randn(batch, 3, 227, 227, device="cuda").to(
+            memory_format=torch.channels_last)
+        self.y = torch.arange(batch, device="cuda") % 10
+        self.steps(20)
 
-    for _ in range(20):
-        step()
-    rates = []
-    for _ in range(runs):
+    def steps(self, count):
+        for _ in range(count):
+            self.optimizer.zero_grad(set_to_none=True)
+            with torch.autocast("cuda", dtype=torch.bfloat16):
+                loss = nn.functional.cross_entropy(self.net(self.x), self.y)
+            loss.backward()
+            self.optimizer.step()
         torch.cuda.synchronize()
+
+    def measure(self, runs=5, run_seconds=0.3):
         begin = time.perf_counter()
-        for _ in range(steps):
-            step()
-        torch.cuda.synchronize()
-        rates.append(batch * steps / (time.perf_counter() - begin))
-    return {"images_per_s": statistics.median(rates), "low": min(rates),
-            "high": max(rates)}
+        self.steps(10)
+        count = max(5, round(run_seconds * 10 / (time.perf_counter() - begin)))
+        rates = []
+        for _ in range(runs):
+            begin = time.perf_counter()
+            self.steps(count)
+            rates.append(self.batch * count / (time.perf_counter() - begin))
+        return {"images_per_s": statistics.median(rates), "low": min(rates),
+                "high": max(rates)}
 
 
 class Images(torch.utils.data.Dataset):
@@ -84,7 +92,7 @@ class Images(torch.utils.data.Dataset):
         return x.sub_(mean).div_(std), index % 10
 
 
-def note(most_seconds=40, warmup=10):
+def note(most_seconds=25, warmup=10):
     torch.manual_seed(0)
     images = Images()
     loader = torch.utils.data.DataLoader(images, batch_size=32, shuffle=False)
@@ -109,14 +117,19 @@ def note(most_seconds=40, warmup=10):
     torch.cuda.synchronize()
     counted = 32 * (len(losses) - warmup)
     rate = counted / (time.perf_counter() - begin)
-    return {"images_per_s": rate, "images": counted,
-            "epoch_s": len(images) / rate}
+    print(json.dumps({"torch": torch.__version__, "images_per_s": rate,
+                      "images": counted, "epoch_s": len(images) / rate}))
 
 
 def tuned():
     torch.backends.cudnn.benchmark = True
-    return {"bf16 batch 32": measure(32), "bf16 batch 128": measure(128)}
+    trainings = [Training(batch) for batch in (32, 128)]
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        result = {"torch": torch.__version__}
+        for training in trainings:
+            result[f"bf16 batch {training.batch}"] = training.measure()
+        print(json.dumps(result), flush=True)
 
 
-result = {"tuned": tuned, "note": note}[sys.argv[1]]()
-print(json.dumps({"torch": torch.__version__, **result}))
+{"tuned": tuned, "note": note}[sys.argv[1]]()

@@ -5,6 +5,7 @@ what it must be and what it should be. `met` is null where it was not measured.
 """
 
 import json
+import statistics
 import sys
 
 
@@ -20,9 +21,9 @@ def ratio(a, b):
     return a / b if a is not None and b else None
 
 
-def mean(values):
+def median(values):
     values = [v for v in values if v is not None]
-    return sum(values) / len(values) if values else None
+    return statistics.median(values) if values else None
 
 
 def row(what, value, must, aim=None, more_is_better=True):
@@ -33,26 +34,35 @@ def row(what, value, must, aim=None, more_is_better=True):
 
 
 def rows(result):
+    rounds = result.get("rounds", [])
+
     def rate(batch):
-        return get(result, "alexnet", f"training bf16 batch {batch}",
-                   "images_per_s")
+        return median(get(r, "alexnet", f"training bf16 batch {batch}",
+                          "images_per_s") for r in rounds)
+
+    def times_faster(batch):
+        return median(ratio(
+            get(r, "alexnet", f"training bf16 batch {batch}", "images_per_s"),
+            get(r, "pytorch", f"bf16 batch {batch}", "images_per_s"))
+            for r in rounds)
 
     def error(of):
-        return get(result, "alexnet", "note errors fp32", of)
+        return get(result, "parity", "note errors fp32", of)
 
-    peer = mean(get(result, when, "bf16 batch 128", "images_per_s")
-                for when in ("pytorch_before", "pytorch_after"))
-    epoch = get(result, "alexnet", "epoch bf16 seconds")
-    gib = ratio(get(result, "alexnet", "training bf16 batch 1024",
+    epoch = get(result, "more", "epoch bf16 seconds")
+    gib = ratio(get(result, "more", "training bf16 batch 1024",
                     "gpu_memory_bytes"), 2**30)
+    job = get(result, "program_job", "seconds")
+    if job is None:
+        job = get(result, "whole_job", "seconds")
     return [
         row("bf16 training, batch 128, images/s", rate(128), 40000, 60000),
         row("bf16 training, batch 32, images/s", rate(32), 20000, 35000),
-        row("against PyTorch tuned, batch 128", ratio(rate(128), peer), 1.5,
+        row("against PyTorch tuned, batch 128", times_faster(128), 1.5,
             2.5),
         row("against the note's script, an epoch with its loader, batch 32",
             ratio(get(result, "note_script", "epoch_s"), epoch), 20, 50),
-        row("the whole job, seconds", get(result, "whole_job", "seconds"), 8, 4,
+        row("the whole job, seconds", job, 8, 4,
             more_is_better=False),
         row("GPU memory at batch 1024, bf16, GiB", gib, 4, 2.5,
             more_is_better=False),
