@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <thread>
+#include <vector>
 
 #include "alexnet/model.h"
 #include "core/philox.h"
@@ -27,13 +29,14 @@ constexpr uint32_t kInitCounter = 0xFFFF'FFFF;
 // In (0, 1).
 double Unit(uint32_t word) { return (word + 0.5) * 0x1p-32; }
 
-// Box and Muller: two of Philox's words become two normal values.
-void Normal(uint64_t seed, size_t parameter, double std,
-            std::span<float> values) {
+// Box and Muller: two of Philox's words become two normal values. `values` are
+// those from `first` on, a multiple of four.
+void NormalPart(uint64_t seed, size_t parameter, double std, size_t first,
+                std::span<float> values) {
   for (size_t i = 0; i < values.size(); i += 4) {
     const Philox4 words =
-        Philox({static_cast<uint32_t>(i / 4), static_cast<uint32_t>(parameter),
-                0, kInitCounter},
+        Philox({static_cast<uint32_t>((first + i) / 4),
+                static_cast<uint32_t>(parameter), 0, kInitCounter},
                seed);
     for (size_t j = 0; j < std::min<size_t>(4, values.size() - i); ++j) {
       const size_t pair = j / 2 * 2;
@@ -42,6 +45,23 @@ void Normal(uint64_t seed, size_t parameter, double std,
       values[i + j] = static_cast<float>(
           radius * (j % 2 == 0 ? std::cos(angle) : std::sin(angle)));
     }
+  }
+}
+
+// A value depends on its number alone, so that several threads can draw.
+void Normal(uint64_t seed, size_t parameter, double std,
+            std::span<float> values) {
+  constexpr size_t kLeast = size_t{1} << 16;  // for a thread to be worth it
+  const size_t threads =
+      std::clamp<size_t>(values.size() / kLeast, 1,
+                         std::max(1U, std::thread::hardware_concurrency()));
+  const size_t part = (values.size() / threads + 4) / 4 * 4;
+  std::vector<std::jthread> running;
+  for (size_t first = 0; first < values.size(); first += part) {
+    const auto mine =
+        values.subspan(first, std::min(part, values.size() - first));
+    running.emplace_back(
+        [=] { NormalPart(seed, parameter, std, first, mine); });
   }
 }
 

@@ -5,9 +5,11 @@
 
 #include <cmath>
 #include <map>
+#include <numbers>
 
 #include "alexnet/error.h"
 #include "alexnet/model.h"
+#include "core/philox.h"
 
 namespace alexnet {
 namespace {
@@ -53,6 +55,30 @@ TEST(NormalInit, HasTheMomentsAndTheBiases) {
   ExpectNormal(normal.at("features.6.weight"), 0.01);
   ExpectNormal(normal.at("classifier.1.weight"), 0.01);
   EXPECT_THAT(normal.at("classifier.6.bias"), Each(0.5F));
+}
+
+// Whatever the number of threads: each value of the formula, parts of a layer
+// that is drawn by several among them.
+TEST(NormalInit, AValueDependsOnItsNumberAlone) {
+  ModelSpec model = MakePreset("cifar-small");
+  constexpr double kStd = 0.02;
+  SetInit(model, {.kind = InitKind::kNormal, .std = kStd});
+  const std::vector<ParameterInfo> infos = Parameters(model);
+  constexpr size_t kParameter = 10;
+  ASSERT_EQ(infos[kParameter].name, "classifier.1.weight");
+  const std::vector<float> values =
+      Initial(model, 9).at(infos[kParameter].name);
+  ASSERT_GT(values.size(), size_t{1} << 20);
+  const auto unit = [](uint32_t word) { return (word + 0.5) / 4294967296.0; };
+  for (size_t i = 0; i < values.size(); ++i) {
+    const Philox4 words =
+        Philox({static_cast<uint32_t>(i / 4), kParameter, 0, 0xFFFFFFFF}, 9);
+    const size_t pair = i % 4 / 2 * 2;
+    const double angle = 2 * std::numbers::pi * unit(words[pair + 1]);
+    const double expected = kStd * std::sqrt(-2 * std::log(unit(words[pair]))) *
+                            (i % 2 == 0 ? std::cos(angle) : std::sin(angle));
+    ASSERT_FLOAT_EQ(values[i], static_cast<float>(expected)) << i;
+  }
 }
 
 TEST(NormalInit, DependsOnTheSeedAndTheParameterAlone) {
