@@ -3,10 +3,12 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "alexnet/engine.h"
+#include "gpu_work.h"
 
 namespace alexnet::gpu_check {
 
@@ -30,25 +32,35 @@ struct Expected {
   std::vector<std::vector<double>> gradients;  // of each parameter
 };
 
-// Of an engine's parameters after Initialize, and of its own inputs. Takes half
-// a minute for a large network.
-Expected Reference(const ModelSpec& model, int64_t images,
-                   const std::vector<float>& input,
-                   const std::vector<std::vector<float>>& parameters);
+// A new engine, of initial parameters, with as many drawn images as its batch
+// takes.
+struct Trial {
+  Trial(const ModelSpec& model, int64_t count, Precision precision);
+  ModelSpec model;
+  Images images;
+  std::unique_ptr<Engine> engine;
+};
 
-// One batch of a network: what goes into it, by an engine in float32.
+// The trial's parameters, and the batch as its engine makes it.
 struct Inputs {
   std::vector<float> values;
   std::vector<std::vector<float>> parameters;
 };
-Inputs InputsOf(const ModelSpec& model, int64_t images);
+Inputs InputsOf(const Trial& trial);
 
-// One step of an engine of that precision against what is expected of it.
-Errors Compare(const ModelSpec& model, int64_t images, Precision precision,
-               const Expected& expected);
+// Takes half a minute for a large network.
+Expected Reference(const ModelSpec& model, int64_t images,
+                   const Inputs& inputs);
 
-// How far a whole AlexNet may be off.
+// One step of the trial's engine against what is expected of it.
+Errors Compare(const Trial& trial, const Expected& expected);
+
+// How far operations, and a whole AlexNet, may be off.
 Errors LimitsOf(Precision precision);
+
+// The largest error of logits from images of another size against the reference
+// engine's; at least 1 if a resized pixel is not equal.
+double CompareResize();
 
 // The same steps twice, the second time with the first's kernel plan.
 bool SameBits(Precision precision);

@@ -212,8 +212,9 @@ class Engine {
   // Dropout off. `logits` is images × classes.
   virtual void Infer(const Batch& batch, std::span<float> logits) = 0;
 
-  // What the first layer sees, de-normalised back to bytes' scale is the
-  // caller's business: float32, images × C × H × W.
+  // What the first layer sees, before it is rounded to the engine's precision:
+  // float32, images × C × H × W. De-normalising it back to bytes' scale is the
+  // caller's business.
   virtual void Preprocess(const Batch& batch, std::span<float> input) = 0;
 
   // Values by parameter name, float32 in PyTorch's layout. kGradient is that

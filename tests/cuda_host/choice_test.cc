@@ -71,6 +71,21 @@ TEST(CudnnEngines, AreThoseThatKeepThePromises) {
   }
 }
 
+// Both types are there to be chosen from.
+TEST(CudnnEngines, WriteWeightGradientsInEitherType) {
+  for (const std::string engine : {"f0:0=3", "b0:0=3"}) {
+    std::string plan = "cuda slice 2\n";
+    for (const auto& [pass, choice] :
+         Chosen(*Make(Precision::kBfloat16, Algorithms::kFast))) {
+      plan += Concat(pass, " ", pass.ends_with("weights") ? engine : "b0:0=3",
+                     "\n");
+    }
+    EXPECT_EQ(
+        Make(Precision::kBfloat16, Algorithms::kFast, plan)->kernel_plan(),
+        plan);
+  }
+}
+
 TEST(CudnnEngines, ThatAPlanNamesAreTakenAgain) {
   const Choices passes = Chosen(*Make(Precision::kTf32, Algorithms::kFast));
   for (const char* engine : {"f2:0=3", "f0:0=3", "direct"}) {

@@ -76,6 +76,23 @@ TEST(ParameterPlace, TheFirstConvolutionTakesBlocksForChannels) {
   EXPECT_EQ(place.At(2, 5, 10), ((1 * 3 + 2) * 16 + 1 * 4 + 2) * 3 + 2);
   const InputBlocks blocks = BlocksOf(MakePreset("note"));
   EXPECT_EQ(blocks.stored, (Shape3{48, 57, 57}));
+}
+
+TEST(InputBlocks, AreForSquareStridesOverFewChannels) {
+  using testing_support::Conv;
+  const auto size = [](const Conv2dSpec& conv) {
+    return BlocksOf(testing_support::Net({conv.in_channels, 12, 13}, {conv}))
+        .size;
+  };
+  EXPECT_EQ(size(Conv(3, 8, {5, 7}, {4, 4})), 4);
+  EXPECT_EQ(size(Conv(2, 8, {3, 2}, {2, 2})), 2);
+  EXPECT_EQ(size(Conv(1, 8, {4, 4}, {4, 4})), 4);
+  EXPECT_EQ(size(Conv(3, 8, {3, 3})), 1);                 // no stride
+  EXPECT_EQ(size(Conv(3, 8, {5, 5}, {4, 2})), 1);         // two strides
+  EXPECT_EQ(size(Conv(3, 8, {3, 5}, {4, 4})), 1);         // small kernel
+  EXPECT_EQ(size(Conv(3, 8, {5, 5}, {2, 2})), 1);         // 12 channels
+  EXPECT_EQ(size(Conv(8, 8, {5, 5}, {4, 4})), 1);         // enough of them
+  EXPECT_EQ(size(Conv(2, 8, {3, 3}, {2, 2}, {}, 2)), 1);  // groups
   EXPECT_EQ(BlocksOf(MakePreset("lenet5")).size, 1);
 }
 
@@ -160,6 +177,9 @@ TEST_P(PlanCases, LifetimesHold) {
     if (op.argmax) {
       EXPECT_GE(op.argmax->last, backward) << op.name;
     }
+    if (op.relu) {
+      EXPECT_GE(plan.activations[op.target].value->last, backward) << op.name;
+    }
     const Buffer* dy = plan.activations[op.target].gradient;
     if (op.target > 0) {
       ASSERT_NE(dy, nullptr);
@@ -190,7 +210,7 @@ TEST(NetworkPlan, PoolingAddsTheBiasAndKeepsItsOutputAlone) {
   EXPECT_GE(plan.activations[pool.target].value->last, first_backward);
   for (size_t i = 1; i < plan.ops.size(); ++i) {
     if (!std::holds_alternative<DropoutSpec>(plan.ops[i].layer)) continue;
-    EXPECT_TRUE(plan.ops[i].scaled) << i;
+    EXPECT_TRUE(plan.ops[i].backward_in_relu) << i;
     EXPECT_EQ(plan.ops[i - 1].scale, 2) << i;
   }
 }

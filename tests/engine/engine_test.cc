@@ -172,6 +172,46 @@ TEST_P(EngineTest, PreprocessIsScaledAndNormalised) {
   }
 }
 
+// Enlarged, into blocks of pixels and not; shrunk; from lines that are too long
+// to be kept.
+TEST_P(EngineTest, ResizesAsTheReferenceDoes) {
+  using testing_support::Conv;
+  const Conv2dSpec blocks = Conv(3, 8, {11, 11}, {4, 4}, {1, 1, 1, 1});
+  const Conv2dSpec plain = Conv(3, 8, {5, 5});
+  struct Case {
+    Shape3 source, input;
+    Conv2dSpec conv;
+  };
+  for (const auto& [source, input, conv] :
+       {Case{{3, 9, 7}, {3, 39, 39}, blocks},
+        Case{{3, 9, 7}, {3, 39, 39}, plain},
+        Case{{3, 50, 61}, {3, 24, 20}, plain},
+        Case{{3, 4500, 5}, {3, 24, 39}, blocks}}) {
+    spec_.model = testing_support::Net(input, {conv, ReluSpec{}});
+    spec_.source = source;
+    pixels_ = testing_support::Images(0, kImages, 1);
+    pixels_.resize(static_cast<size_t>(kImages * source.elements()));
+    for (size_t i = 0; i < pixels_.size(); ++i) {
+      pixels_[i] = static_cast<uint8_t>(testing_support::Hash(3, i));
+    }
+    batch_.images = {pixels_, source};
+    const auto run = [&](Device device, std::vector<float>& values,
+                         std::vector<float>& logits) {
+      spec_.device = device;
+      const std::unique_ptr<Engine> engine = Make();
+      values.resize(static_cast<size_t>(kImages * input.elements()));
+      logits.resize(static_cast<size_t>(kImages * spec_.model.classes));
+      engine->Preprocess(batch_, values);
+      engine->Infer(batch_, logits);
+    };
+    std::vector<float> ours, expected, logits, expected_logits;
+    run(GetParam(), ours, logits);
+    run(Device::kReference, expected, expected_logits);
+    EXPECT_EQ(ours, expected) << source.height << " to " << input.height;
+    EXPECT_LE(testing_support::RelativeError(logits, expected_logits), 1e-5);
+  }
+}
+
 TEST_P(EngineTest, SameStepsSameBits) {
   const std::unique_ptr<Engine> a = Make();
   UsePlanOf(*a);

@@ -131,6 +131,22 @@ TEST_P(TrainingTest, EveryOptimizerWithMultipliers) {
   }
 }
 
+// Over blocks of pixels a filter has taps beyond its edge, which must neither
+// count for the norm nor learn.
+TEST_P(TrainingTest, TheFirstConvolutionWithAStride) {
+  spec_.model = testing_support::Net(
+      {3, 11, 11}, {Conv(3, 8, {5, 6}, {4, 4}, {1, 1, 1, 1}), ReluSpec{}}, 5);
+  spec_.clip_norm = 0.05;
+  ExpectUpdates();
+  const std::unique_ptr<Engine> trained = Make();
+  for (int64_t step = 1; step <= 5; ++step) Step(*trained, step);
+  const std::unique_ptr<Engine> given = Make();
+  for (const auto& [name, values] : All(*trained, State::kParameter)) {
+    given->Write(State::kParameter, name, values);
+  }
+  EXPECT_DOUBLE_EQ(Step(*trained, 6).loss, Step(*given, 6).loss);
+}
+
 TEST_P(TrainingTest, AverageWithClipping) {
   for (LayerSpec& layer : spec_.model.layers) layer.rates.bias_decay = 0;
   spec_.optimizer.kind = OptimizerKind::kSgd;

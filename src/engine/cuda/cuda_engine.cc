@@ -76,7 +76,7 @@ CudaEngine::CudaEngine(const EngineSpec& spec)
   CHECK_CUBLAS(cublasLtCreate(cublas_.out()), "cuBLAS");
   PlanMemory();
   Allocate();
-  MakeResize();
+  input_.emplace(spec_);
   MakeNetwork();
   if (spec_.training) {
     train_ = Capture("training step", [&] { LaunchTrainStep(); });
@@ -86,10 +86,9 @@ CudaEngine::CudaEngine(const EngineSpec& spec)
     LaunchInput(slice);
     network_->Forward(slice, /*training=*/false);
   });
-  InputSpec pixels = input_;
-  pixels.blocks = {.image = spec_.model.input, .stored = spec_.model.input};
   preprocess_ = Capture("preprocessing", [&] {
-    MakeInput(arena_.data(), Type::kFloat32, pixels, slice, stream_.get());
+    MakeInput(arena_.data(), Type::kFloat32, input_->AsImages(), slice,
+              stream_.get());
   });
   ClearState();
 }
@@ -190,50 +189,6 @@ void CudaEngine::Allocate() {
   }
 }
 
-void CudaEngine::MakeResize() {
-  const Shape3& target = spec_.model.input;
-  const ResizePlan plan({spec_.source.height, spec_.source.width},
-                        {target.height, target.width});
-  std::vector<int32_t> all;
-  const auto append = [&](const std::vector<int32_t>& part) {
-    all.insert(all.end(), part.begin(), part.end());
-  };
-  for (const ResizeAxis* axis : {&plan.horizontal, &plan.vertical}) {
-    append(axis->first);
-    append(axis->count);
-    append(axis->weights);
-  }
-  resize_ = DeviceBytes(std::ssize(all) * 4, "resize table");
-  CopyToDevice(resize_.data(), all.data(), all.size() * 4, "resize table");
-  const auto* at = reinterpret_cast<const int32_t*>(resize_.data());
-  const auto table = [&](const ResizeAxis& axis) {
-    const ResizeTable made = {static_cast<int32_t>(axis.in),
-                              static_cast<int32_t>(axis.out),
-                              static_cast<int32_t>(axis.taps),
-                              at,
-                              at + axis.out,
-                              at + 2 * axis.out};
-    at += axis.out * (2 + axis.taps);
-    return made;
-  };
-  input_.across = table(plan.horizontal);
-  input_.down = table(plan.vertical);
-  input_.blocks = plan_->input;
-  input_.source_height = spec_.source.height;
-  std::vector<float> normalised;
-  for (size_t c = 0; c < static_cast<size_t>(target.channels); ++c) {
-    for (int byte = 0; byte < 256; ++byte) {
-      normalised.push_back(Normalised(static_cast<uint8_t>(byte),
-                                      spec_.input.mean[c], spec_.input.std[c]));
-    }
-  }
-  const std::string table_of_bytes = "table of normalised bytes";
-  normalised_ = DeviceBytes(std::ssize(normalised) * 4, table_of_bytes);
-  CopyToDevice(normalised_.data(), normalised.data(), normalised.size() * 4,
-               table_of_bytes);
-  input_.normalised = normalised_.floats();
-}
-
 Context CudaEngine::MakeContext() const {
   return {
       .cudnn = cudnn_.get(),
@@ -286,8 +241,8 @@ GraphExec CudaEngine::Capture(const char* what, const F& launch) {
 }
 
 void CudaEngine::LaunchInput(const SliceOf& slice) {
-  MakeInput(plan_->activations[0].value->data, network_->type(), input_, slice,
-            stream_.get());
+  MakeInput(plan_->activations[0].value->data, network_->type(),
+            input_->As(plan_->input), slice, stream_.get());
 }
 
 void CudaEngine::LaunchTrainStep() {

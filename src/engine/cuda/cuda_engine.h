@@ -11,6 +11,7 @@
 
 #include "alexnet/engine.h"
 #include "engine/batch_check.h"
+#include "engine/cuda/input_tables.h"
 #include "engine/cuda/network.h"
 #include "engine/cuda/step_io.h"
 
@@ -46,7 +47,6 @@ class CudaEngine final : public Engine {
   void PlanMemory();
   void Allocate();
   void AllocateState();
-  void MakeResize();
   void MakeNetwork();
   void ClearState();
   Context MakeContext() const;
@@ -81,8 +81,8 @@ class CudaEngine final : public Engine {
   std::array<DeviceBytes, 5> state_;  // flat, by State; empty if not kept
   DeviceBytes operands_;              // the parameters in bfloat16
   DeviceBytes arena_, workspace_, bias_scratch_, weight_scratch_;
-  DeviceBytes tile_table_, squares_, resize_, normalised_;
-  InputSpec input_;
+  DeviceBytes tile_table_, squares_;
+  std::optional<InputTables> input_;
   std::optional<StepIo> io_;
   std::optional<PixelStream> pixels_;
   std::vector<DeviceBytes> staged_memory_;

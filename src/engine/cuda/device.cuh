@@ -33,9 +33,7 @@ struct alignas(sizeof(T) * n) Pack {
   T x[n];
 };
 
-// This thread's first element, and the distance to its next. 32 bits: divisions
-// by a shape's sides are what most kernels spend their instructions on, and one
-// of 64 bits costs four of 32.
+// This thread's first element, and the distance to its next.
 __device__ __forceinline__ int32_t FirstElement() {
   return static_cast<int32_t>(blockIdx.x * blockDim.x + threadIdx.x);
 }

@@ -39,20 +39,21 @@ __global__ void DropoutKernel(T* x, Dims shape, DropoutMask mask, float scale,
 // four; those of neighbouring threads lie side by side.
 template <class T>
 __global__ void DropoutQuadsKernel(T* x, Dims shape, DropoutMask mask,
-                                   float scale, SliceOf slice) {
+                                   float scale, Divider by_quads,
+                                   SliceOf slice) {
   const int32_t area = shape.area();
-  const int32_t per_image = shape.channels * area;
-  const int64_t n = slice.images * per_image / 4;
+  const int32_t quads = shape.channels * area / 4;  // of an image
+  const int64_t n = slice.images * quads;
   const int32_t step = area == 1 ? 1 : shape.channels;
   mask.epoch = slice.step.input->epoch;
   for (int32_t i = FirstElement(); i < n; i += Stride()) {
-    const int32_t image = 4 * i / per_image;
-    const int32_t quad = i - image * (per_image / 4);
-    const int32_t c = quad % shape.channels;
-    const int32_t place = quad / shape.channels * 4;
-    const int32_t element = area == 1 ? 4 * quad : c * area + place;
-    T* first = x + image * per_image +
-               (area == 1 ? element : place * shape.channels + c);
+    const int32_t image = by_quads.Quotient(i);
+    const int32_t quad = i - image * quads;
+    const int32_t four = shape.by_channels.Quotient(quad);  // of the places
+    const int32_t c = quad - four * shape.channels;
+    const int32_t element = area == 1 ? 4 * quad : c * area + 4 * four;
+    T* first = x + 4 * image * quads +
+               (area == 1 ? element : 4 * four * shape.channels + c);
     mask.sample = slice.step.samples[slice.first + image];
     bool keep[4];
     DropoutKeepsFour(mask, element, keep);
@@ -212,9 +213,14 @@ void Dropout(void* x, Type type, const Shape3& shape, const DropoutMask& mask,
   const bool quads = (area == 1 ? shape.channels : area) % 4 == 0;
   Dispatch(type, [&](auto t) {
     using T = decltype(t);
-    Launch("Dropout", quads ? DropoutQuadsKernel<T> : DropoutKernel<T>,
-           BlocksFor(quads ? n / 4 : n), kThreads, stream, static_cast<T*>(x),
-           Dims(shape), mask, scale, slice);
+    if (quads) {
+      Launch("Dropout", DropoutQuadsKernel<T>, BlocksFor(n / 4), kThreads,
+             stream, static_cast<T*>(x), Dims(shape), mask, scale,
+             Divider(shape.elements() / 4), slice);
+    } else {
+      Launch("Dropout", DropoutKernel<T>, BlocksFor(n), kThreads, stream,
+             static_cast<T*>(x), Dims(shape), mask, scale, slice);
+    }
   });
 }
 

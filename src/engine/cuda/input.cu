@@ -78,10 +78,73 @@ struct Resizer {
   }
 };
 
-// A block of threads makes some rows of an image. It resizes the source's lines
-// across, once, and from these makes values, n neighbours at a time, that go to
-// memory in packs. Source lines that take too much room are resized again for
-// each value.
+// What a block of threads works on: some rows of one image.
+struct Part {
+  __device__ Part(const InputSpec& spec, const Rows& rows, const SliceOf& slice)
+      : image(slice.first + blockIdx.x),
+        first_row(static_cast<int32_t>(blockIdx.y) * kRows),
+        end_row(first_row + kRows < rows.count ? first_row + kRows
+                                               : rows.count),
+        needed{0, 0} {
+    int32_t top = first_row * rows.size - rows.top;
+    int32_t bottom = end_row * rows.size - rows.top - 1;
+    top = top < 0 ? 0 : top;
+    bottom = bottom < rows.height ? bottom : rows.height - 1;
+    if (top <= bottom) needed = NeededFor(spec.down, top, bottom);
+  }
+  __device__ bool Fits(const Rows& rows) const {
+    return int64_t{needed.count} * rows.line <= kAcrossBytes;
+  }
+  int64_t image;
+  int32_t first_row, end_row;
+  Needed needed;  // of the source
+};
+
+// The lines that the part needs, resized across.
+__device__ void MakeAcross(uint8_t* across, const InputSpec& spec,
+                           const Rows& rows, const uint8_t* source,
+                           const Needed& needed) {
+  const int64_t plane = spec.source_height * spec.across.in;
+  for (auto i = static_cast<int32_t>(threadIdx.x); i < needed.count * rows.line;
+       i += static_cast<int32_t>(blockDim.x)) {
+    const int32_t y = rows.by_line.Quotient(i);
+    const int32_t x = rows.by_channels.Quotient(i - y * rows.line);
+    const int32_t c = i - y * rows.line - x * rows.channels;
+    const uint8_t* line =
+        source + c * plane + (needed.first + y) * spec.across.in;
+    across[i] = ResizedByte(spec.across, x, [&](int32_t j) { return line[j]; });
+  }
+}
+
+// V values of a row from `in_row` on, n neighbours at a time.
+template <class T, int V, int n>
+__device__ Pack<T, V> MakePack(const Resizer& resizer, const T* normalised,
+                               int32_t row, int32_t in_row) {
+  const Rows& rows = resizer.rows;
+  Pack<T, V> pack;
+#pragma unroll
+  for (int32_t v = 0; v < V; v += n) {
+    const int32_t line = rows.by_block_line.Quotient(in_row + v);
+    const int32_t block = rows.by_size.Quotient(line);
+    const int32_t y = row * rows.size + line - block * rows.size - rows.top;
+    const int32_t at =
+        (block - line) * rows.block_line + in_row + v - rows.left;
+    uint8_t bytes[n] = {};
+    const bool inside = y >= 0 && y < rows.height;
+    if (inside && at > -n && at < rows.line) resizer.Make(y, at, bytes);
+#pragma unroll
+    for (int32_t k = 0; k < n; ++k) {
+      const int32_t c = rows.by_channels.Remainder(at + k + rows.left);
+      const bool there = inside && at + k >= 0 && at + k < rows.line;
+      pack.x[v + k] = there ? normalised[c * 256 + bytes[k]] : T(0.0F);
+    }
+  }
+  return pack;
+}
+
+// A block of threads resizes the source's lines across, once, and makes values
+// of these. Lines that take too much room are resized again for each value.
+// Images beyond the step's are zeros.
 template <class T, int V, int n>
 __global__ void MakeInputKernel(Pack<T, V>* out, InputSpec spec, Rows rows,
                                 Divider by_packs, SliceOf slice) {
@@ -92,63 +155,29 @@ __global__ void MakeInputKernel(Pack<T, V>* out, InputSpec spec, Rows rows,
   const StepInput& step = *slice.step.input;
   const auto thread = static_cast<int32_t>(threadIdx.x);
   const auto threads = static_cast<int32_t>(blockDim.x);
-  const auto in_slice = static_cast<int32_t>(blockIdx.y);
-  const int64_t image = slice.first + in_slice;
-  const auto first_row = static_cast<int32_t>(blockIdx.x) * kRows;
-  const int32_t end_row =
-      first_row + kRows < rows.count ? first_row + kRows : rows.count;
+  const Part part(spec, rows, slice);
   const int32_t packs = rows.values / V;
-  const int32_t all_packs = (end_row - first_row) * packs;
-  out += (int64_t{in_slice} * rows.count + first_row) * packs;
-  if (image >= step.count) {
+  const int32_t all_packs = (part.end_row - part.first_row) * packs;
+  out += (int64_t{blockIdx.x} * rows.count + part.first_row) * packs;
+  if (part.image >= step.count) {
     for (int32_t i = thread; i < all_packs; i += threads) out[i] = {};
     return;
   }
-  const int64_t plane = spec.source_height * spec.across.in;
-  const uint8_t* source =
-      step.pixels + slice.step.images[image] * rows.channels * plane;
-  int32_t top = first_row * rows.size - rows.top;
-  int32_t bottom = end_row * rows.size - rows.top - 1;
-  top = top < 0 ? 0 : top;
-  bottom = bottom < rows.height ? bottom : rows.height - 1;
-  Needed needed = {0, 0};
-  if (top <= bottom) needed = NeededFor(spec.down, top, bottom);
-  const bool kept = needed.count * rows.line <= kAcrossBytes;
-  for (int32_t i = thread; kept && i < needed.count * rows.line; i += threads) {
-    const int32_t y = rows.by_line.Quotient(i);
-    const int32_t x = rows.by_channels.Quotient(i - y * rows.line);
-    const int32_t c = i - y * rows.line - x * rows.channels;
-    const uint8_t* line =
-        source + c * plane + (needed.first + y) * spec.across.in;
-    across[i] = ResizedByte(spec.across, x, [&](int32_t j) { return line[j]; });
-  }
+  const uint8_t* source = step.pixels + slice.step.images[part.image] *
+                                            rows.channels * spec.source_height *
+                                            spec.across.in;
+  const bool kept = part.Fits(rows);
+  if (kept) MakeAcross(across, spec, rows, source, part.needed);
   for (int32_t i = thread; i < rows.channels * 256; i += threads) {
     Store(normalised + i, spec.normalised[i]);
   }
   __syncthreads();
-  const Resizer resizer = {spec, rows, source, kept ? across : nullptr, needed};
+  const Resizer resizer = {spec, rows, source, kept ? across : nullptr,
+                           part.needed};
   for (int32_t i = thread; i < all_packs; i += threads) {
     const int32_t row = by_packs.Quotient(i);
-    Pack<T, V> pack;
-#pragma unroll
-    for (int32_t v = 0; v < V; v += n) {
-      const int32_t in_row = (i - row * packs) * V + v;
-      const int32_t line = rows.by_block_line.Quotient(in_row);
-      const int32_t block = rows.by_size.Quotient(line);
-      const int32_t y =
-          (first_row + row) * rows.size + line - block * rows.size - rows.top;
-      const int32_t at = (block - line) * rows.block_line + in_row - rows.left;
-      uint8_t bytes[n] = {};
-      const bool inside = y >= 0 && y < rows.height;
-      if (inside && at > -n && at < rows.line) resizer.Make(y, at, bytes);
-#pragma unroll
-      for (int32_t k = 0; k < n; ++k) {
-        const int32_t c = rows.by_channels.Remainder(at + k + rows.left);
-        const bool there = inside && at + k >= 0 && at + k < rows.line;
-        pack.x[v + k] = there ? normalised[c * 256 + bytes[k]] : T(0.0F);
-      }
-    }
-    out[i] = pack;
+    out[i] = MakePack<T, V, n>(resizer, normalised, part.first_row + row,
+                               (i - row * packs) * V);
   }
 }
 
@@ -156,9 +185,10 @@ __global__ void MakeInputKernel(Pack<T, V>* out, InputSpec spec, Rows rows,
 
 void MakeInput(void* out, Type type, const InputSpec& spec,
                const SliceOf& slice, cudaStream_t stream) {
+  ALEXNET_CHECK(spec.blocks.image.channels <= kMostChannels);
   const Rows rows(spec.blocks);
-  const dim3 grid(static_cast<unsigned>((rows.count + kRows - 1) / kRows),
-                  static_cast<unsigned>(slice.images));
+  const dim3 grid(static_cast<unsigned>(slice.images),
+                  static_cast<unsigned>((rows.count + kRows - 1) / kRows));
   // Packs are made of fours, where a line of a block is.
   const int32_t fours = rows.block_line % 4 == 0 ? rows.values : 1;
   DispatchPacks(type, fours, [&](auto t, auto v) {

@@ -4,12 +4,7 @@
 namespace alexnet::cuda {
 namespace {
 
-// What tensor cores take at once.
-constexpr int64_t kChannels = 8;
-
-int64_t BlocksIn(int64_t pixels, int64_t size) {
-  return (pixels + size - 1) / size;
-}
+constexpr int64_t kChannelsAtOnce = 8;  // for tensor cores
 
 }  // namespace
 
@@ -20,9 +15,9 @@ InputBlocks BlocksOf(const ModelSpec& model) {
   if (conv == nullptr || conv->groups != 1) return none;
   const int64_t size = conv->stride.height;
   const int64_t channels = size * size * conv->in_channels;
-  if (size < 2 || conv->in_channels >= kChannels ||
+  if (size < 2 || conv->in_channels >= kChannelsAtOnce ||
       conv->stride.width != size || conv->kernel.height < size ||
-      conv->kernel.width < size || channels % kChannels != 0) {
+      conv->kernel.width < size || channels % kChannelsAtOnce != 0) {
     return none;
   }
   const Shape3 out = InferLayers(model)[0].output;

@@ -7,8 +7,15 @@
 #pragma once
 
 #include "alexnet/model.h"
+#include "core/host_device.h"
 
 namespace alexnet::cuda {
+
+// Blocks that cover so many pixels, or taps.
+template <class Int>
+ALEXNET_HOST_DEVICE Int BlocksIn(Int length, Int size) {
+  return (length + size - 1) / size;
+}
 
 // How the network's input lies in memory: N × H/S × W/S × (S × S × C), with the
 // convolution's padding in it; the image itself for S = 1.

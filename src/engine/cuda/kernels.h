@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The kernels of our own. All sums are made in a fixed order: the same input
 // gives the same bits. Activations are N × H × W × C of float32 or bfloat16
-// (Type); parameters and their gradients are float32.
+// (Type), the input as InputBlocks says; parameters and their gradients are
+// float32.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -108,7 +109,8 @@ void BiasGradient(float* dbias, void* dy, const void* y, double scale,
                   Type type, int64_t rows, int64_t channels, bool accumulate,
                   const BiasScratch& scratch, cudaStream_t stream);
 
-// Of `bias` of x.
+// y = the window's largest x, with `bias` added; argmax its place in the
+// window.
 void PoolForward(void* y, uint8_t* argmax, const Shape3& y_shape, const void* x,
                  const Shape3& x_shape, Type type, const MaxPool2dSpec& pool,
                  const BiasRelu& bias, int64_t images, cudaStream_t stream);

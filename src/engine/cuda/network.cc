@@ -12,10 +12,10 @@ int64_t Elements(const NetworkPlan& plan, size_t activation) {
 }
 
 FilterTaps TapsOf(const ParameterPlace& place) {
-  return {static_cast<int32_t>(place.kernel.height),
-          static_cast<int32_t>(place.kernel.width),
-          static_cast<int32_t>(place.channels),
-          static_cast<int32_t>(place.block)};
+  return {.height = static_cast<int32_t>(place.kernel.height),
+          .width = static_cast<int32_t>(place.kernel.width),
+          .channels = static_cast<int32_t>(place.channels),
+          .block = static_cast<int32_t>(place.block)};
 }
 
 }  // namespace
@@ -181,7 +181,7 @@ struct Network::BackwardOp {
                  net.type_, pool, net.plan_.slice, stream());
   }
   void operator()(const DropoutSpec& dropout) const {
-    if (dx() == nullptr || op.scaled) return;
+    if (dx() == nullptr || op.backward_in_relu) return;
     cuda::Dropout(dx(), net.type_, in().shape,
                   {.p = dropout.p, .seed = net.spec_.seed, .layer = op.index},
                   slice, stream());

@@ -8,11 +8,6 @@
 namespace alexnet::cuda {
 namespace {
 
-bool InPlace(const LayerOp& op) {
-  return std::holds_alternative<ReluSpec>(op) ||
-         std::holds_alternative<DropoutSpec>(op);
-}
-
 bool HasParameters(const LayerOp& op) {
   return std::holds_alternative<Conv2dSpec>(op) ||
          std::holds_alternative<LinearSpec>(op);
@@ -47,7 +42,7 @@ std::vector<Op> MakeOps(const EngineSpec& spec, const InputBlocks& input) {
     const LayerSpec& layer = model.layers[i];
     if (std::holds_alternative<FlattenSpec>(layer.op)) continue;
     if (std::holds_alternative<ReluSpec>(layer.op) && !ops.empty() &&
-        ops.back().bias && HasParameters(ops.back().layer)) {
+        ops.back().bias) {
       ops.back().relu = true;
       continue;
     }
@@ -70,9 +65,9 @@ std::vector<Op> MakeOps(const EngineSpec& spec, const InputBlocks& input) {
         TakeBias(op, last);
       }
       const auto* dropout = std::get_if<DropoutSpec>(&op.layer);
-      if (dropout && last.relu && dropout->p < 1) {
+      if (dropout && last.relu) {
         last.scale = 1 / (1 - dropout->p);
-        op.scaled = true;
+        op.backward_in_relu = true;
       }
     }
     ops.push_back(std::move(op));
@@ -96,7 +91,7 @@ void CheckFlatten(const ModelSpec& model) {
       flattened |= layers[i].input.height * layers[i].input.width > 1;
     } else if (std::holds_alternative<LinearSpec>(op)) {
       flattened = false;
-    } else if (flattened && !InPlace(op)) {
+    } else if (flattened && !WorksInPlace(op)) {
       throw Error(Concat("layer ", model.layers[i].name, ": the CUDA engine ",
                          "has no ", TypeName(op), " after Flatten"));
     }
@@ -127,7 +122,7 @@ NetworkPlan::NetworkPlan(const EngineSpec& spec, int64_t images)
     Op& op = ops[i];
     op.source = op.target = activations.size() - 1;
     activations[op.source].value->UseAt(clock.Forward(i));
-    if (InPlace(op.layer)) continue;
+    if (WorksInPlace(op.layer)) continue;
     Activation made = {.shape = layers[static_cast<size_t>(op.index)].output};
     made.wide = i + 1 == ops.size() && !op.relu &&
                 std::holds_alternative<LinearSpec>(op.layer);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A network as the CUDA engine computes it: operations, the buffers between
 // them and when each is alive. Plain arithmetic, no GPU needed. Activations
-// are N × H × W × C.
+// are N × H × W × C, the input as InputBlocks says.
 #pragma once
 
 #include <cstdint>
@@ -33,8 +33,8 @@ struct Op {
   // What backward multiplies the gradients that pass the ReLU by. Of a dropout
   // right after it: where that drops it leaves zeros, which the ReLU stops.
   double scale = 1;
-  bool scaled = false;  // a dropout whose backward the ReLU's does
-  size_t source = 0;    // activations; the same where it works in place
+  bool backward_in_relu = false;  // a dropout for which that is done
+  size_t source = 0;  // activations; the same where it works in place
   size_t target = 0;
   size_t weight = 0;         // index of the parameter; its bias follows
   Buffer* argmax = nullptr;  // pooling: a byte for each output

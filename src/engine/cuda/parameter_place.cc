@@ -17,19 +17,13 @@ int64_t Aligned(int64_t elements) {
   return (elements + kAlignment - 1) / kAlignment * kAlignment;
 }
 
-int64_t BlocksIn(int64_t taps, int64_t block) {
-  return (taps + block - 1) / block;
-}
-
 // How the input of a layer lies in memory: Flatten is only a name.
 Shape3 StoredShape(const ModelSpec& model, const std::vector<LayerInfo>& layers,
                    size_t layer) {
   Shape3 shape = model.input;
   for (size_t i = 0; i < layer; ++i) {
     const LayerOp& op = model.layers[i].op;
-    if (!std::holds_alternative<ReluSpec>(op) &&
-        !std::holds_alternative<DropoutSpec>(op) &&
-        !std::holds_alternative<FlattenSpec>(op)) {
+    if (!WorksInPlace(op) && !std::holds_alternative<FlattenSpec>(op)) {
       shape = layers[i].output;
     }
   }
@@ -55,6 +49,11 @@ void ForEachElement(const ParameterPlace& place, const Visit& visit) {
 }
 
 }  // namespace
+
+bool WorksInPlace(const LayerOp& op) {
+  return std::holds_alternative<ReluSpec>(op) ||
+         std::holds_alternative<DropoutSpec>(op);
+}
 
 int64_t ParameterPlace::row_elements() const {
   return BlocksIn(kernel.height, block) * BlocksIn(kernel.width, block) *

@@ -32,6 +32,9 @@ struct ParameterPlace {
   int64_t At(int64_t c, int64_t r, int64_t s) const;
 };
 
+// Whether an operation's output lies where its input does.
+bool WorksInPlace(const LayerOp& op);
+
 std::vector<ParameterPlace> PlaceParameters(const ModelSpec& model);
 
 // Elements of the flat arrays, gaps for alignment included: of all parameters,

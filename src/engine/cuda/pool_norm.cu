@@ -38,10 +38,12 @@ struct Window {
   Divider by_down, by_right;
 };
 
-// argmax = r·S + s in the window, which may begin outside the image. The bias
-// and the ReLU keep the order of values, so that they can come after the
-// maximum. Channels are counted in packs. `side`: of the window, where it is
-// known to be that, so that its loads are under way together; else 0.
+// argmax = r·S + s in the window, which may begin outside the image. Bias and
+// ReLU put no value before a larger one, so that they can come after the
+// maximum; where rounding the sum makes two values equal, this takes the
+// larger, and PyTorch, that adds first, the first. Channels are counted in
+// packs. `side`: of the window, where it is known to be that, so that its loads
+// are under way together; else 0.
 template <class T, int V, int side>
 __global__ void PoolForwardKernel(Pack<T, V>* y, Pack<uint8_t, V>* argmax,
                                   Dims y_shape, const Pack<T, V>* x,

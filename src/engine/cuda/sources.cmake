@@ -7,6 +7,7 @@ set(ALEXNET_CUDA_SOURCES
   elementwise.cu
   input.cu
   input_blocks.cc
+  input_tables.cc
   kernel_plan.cc
   library.cc
   matmul.cc

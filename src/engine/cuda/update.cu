@@ -52,11 +52,11 @@ __global__ void LossKernel(T* gradient, const float* logits, int64_t classes,
   }
 }
 
-// Whether element i of a filter lies within it; see ParameterPlace.
+// Whether element i of a filter lies within it: ParameterPlace::At backwards.
 __device__ bool IsTap(const FilterTaps& taps, int32_t i) {
   if (taps.block == 1) return true;
-  const int32_t across = (taps.width + taps.block - 1) / taps.block;
-  const int32_t down = (taps.height + taps.block - 1) / taps.block;
+  const int32_t across = BlocksIn(taps.width, taps.block);
+  const int32_t down = BlocksIn(taps.height, taps.block);
   i /= taps.channels;
   const int32_t in_block = i % (taps.block * taps.block);
   const int32_t block = i / (taps.block * taps.block) % (down * across);

@@ -60,7 +60,8 @@ enum cudaError_t {
   cudaErrorMemoryAllocation,
   cudaErrorInsufficientDriver,
   cudaErrorNoDevice,
-  cudaErrorStreamCaptureUnsupported
+  cudaErrorStreamCaptureUnsupported,
+  cudaErrorInvalidConfiguration
 };
 const char* cudaGetErrorName(cudaError_t error);
 const char* cudaGetErrorString(cudaError_t error);
@@ -144,6 +145,14 @@ template <class... Parameters, class... Arguments>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config,
                                void (*kernel)(Parameters...),
                                Arguments... arguments) {
+  // Of compute capability 8 and 9.
+  constexpr unsigned kMost = 65535;
+  const dim3 grid = config->gridDim;
+  const dim3 block = config->blockDim;
+  if (grid.x == 0 || grid.y == 0 || grid.y > kMost || grid.z > kMost ||
+      block.x * block.y * block.z == 0 || block.x * block.y * block.z > 1024) {
+    return cudaErrorInvalidConfiguration;
+  }
   return cuda_host::Enqueue(config->stream, [=, config = *config] {
     cuda_host::RunBlocks(config.gridDim, config.blockDim,
                          [&] { kernel(arguments...); });
