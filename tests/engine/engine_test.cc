@@ -309,6 +309,28 @@ TEST_P(EngineTest, NonFiniteLossTouchesNothing) {
               ::testing::Each(0.0F));
 }
 
+// Neither counts a NaN as less than something.
+TEST_P(EngineTest, ANaNComesThroughReluAndPooling) {
+  if (GetParam() == Device::kCpu) GTEST_SKIP() << "oneDNN's do";
+  spec_.model =
+      testing_support::Net({3, 12, 10},
+                           {testing_support::Conv(3, 16, {2, 2}), ReluSpec{},
+                            MaxPool2dSpec{{3, 3}, {2, 2}, {}, false}},
+                           kImages);
+  spec_.source = spec_.model.input;
+  pixels_ = testing_support::Images(0, kImages, 11);
+  pixels_.resize(kImages * 360);
+  batch_.images = {pixels_, spec_.source};
+  const std::unique_ptr<Engine> engine = Make();
+  std::vector<float> weights = Get(*engine, State::kParameter, "0.weight");
+  weights[7] = std::numeric_limits<float>::quiet_NaN();
+  engine->Write(State::kParameter, "0.weight", weights);
+  const std::vector<float> last =
+      Get(*engine, State::kParameter, "last.weight");
+  EXPECT_TRUE(Step(*engine).non_finite);
+  EXPECT_EQ(Get(*engine, State::kParameter, "last.weight"), last);
+}
+
 // Huge weights behind a layer of tiny ones: the logits and the loss stay
 // finite, but the gradient that passes back overflows.
 TEST_P(EngineTest, NonFiniteGradientIsNamedAndTouchesNothing) {
