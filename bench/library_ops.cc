@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/isa.h"
+
 namespace alexnet {
 namespace {
 
@@ -159,6 +161,39 @@ LibraryOp LibraryResize(const Shape3& from, const Shape3& to, int64_t images) {
       TheEngine());
   return Prepared(Resampling(plan),
                   {{DNNL_ARG_SRC, Filled(src)}, {DNNL_ARG_DST, Filled(dst)}});
+}
+
+LibraryOp LibraryPool(const MaxPool2dSpec& pool, const Shape3& input,
+                      const Shape3& output, int64_t images, Pass pass) {
+  constexpr auto kMax = dnnl::algorithm::pooling_max;
+  const memory::dims stride = {pool.stride.height, pool.stride.width};
+  const memory::dims kernel = {pool.kernel.height, pool.kernel.width};
+  const memory::dims none = {0, 0};
+  // As a convolution would leave it.
+  const memory::desc src(
+      {images, input.channels, input.height, input.width},
+      memory::data_type::f32,
+      SelectedIsa() >= Isa::kAvx512 ? Tag::nChw16c : Tag::nChw8c);
+  const auto dst = Any({images, output.channels, output.height, output.width});
+  using Forward = dnnl::pooling_forward;
+  const Forward::primitive_desc forward(
+      {prop_kind::forward_training, kMax, src, dst, stride, kernel, none, none},
+      TheEngine());
+  const memory winners(forward.workspace_desc(), TheEngine());
+  const LibraryOp run_forward =
+      Prepared(Forward(forward), {{DNNL_ARG_SRC, Filled(forward.src_desc())},
+                                  {DNNL_ARG_DST, Filled(forward.dst_desc())},
+                                  {DNNL_ARG_WORKSPACE, winners}});
+  if (pass == Pass::kForward) return run_forward;
+  run_forward();  // makes the winners
+  using Backward = dnnl::pooling_backward;
+  const Backward::primitive_desc plan(
+      {kMax, src, forward.dst_desc(), stride, kernel, none, none}, TheEngine(),
+      forward);
+  return Prepared(Backward(plan),
+                  {{DNNL_ARG_DIFF_DST, Filled(plan.diff_dst_desc())},
+                   {DNNL_ARG_WORKSPACE, winners},
+                   {DNNL_ARG_DIFF_SRC, Filled(plan.diff_src_desc())}});
 }
 
 LibraryOp LibraryMask(int64_t elements) {

@@ -21,6 +21,9 @@ LibraryOp LibraryLinear(const LinearSpec& linear, int64_t images);
 LibraryOp LibraryLinearUpdate(const LinearSpec& linear, int64_t images);
 // Bilinear, of float32 images; without rounding to bytes and normalising.
 LibraryOp LibraryResize(const Shape3& from, const Shape3& to, int64_t images);
+// Forward, with what its backward pass needs, or (Pass::kData) backward.
+LibraryOp LibraryPool(const MaxPool2dSpec& pool, const Shape3& input,
+                      const Shape3& output, int64_t images, Pass pass);
 // Multiplies by a mask that is there already.
 LibraryOp LibraryMask(int64_t elements);
 

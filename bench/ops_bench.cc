@@ -162,6 +162,31 @@ void AddConv(const ConvLayer& layer, std::vector<Op>& ops) {
   add("weights", Pass::kWeights, &LayerTimes::backward);
 }
 
+// Of 3×3 with stride 2, between a 1×1 convolution, which makes its input and
+// asks for its gradient, and a linear layer.
+void AddPool(const char* name, const Shape3& input, std::vector<Op>& ops) {
+  const MaxPool2dSpec pool = {{3, 3}, {2, 2}, {}, false};
+  const Shape3 output = {input.channels, (input.height - 3) / 2 + 1,
+                         (input.width - 3) / 2 + 1};
+  ModelSpec model;
+  model.input = {3, input.height, input.width};
+  model.layers = {{.name = "before", .op = Square(3, input.channels, 1, 1, 0)},
+                  {.name = kLayer, .op = pool},
+                  {.name = "flatten", .op = FlattenSpec{}},
+                  {.name = "after", .op = LinearSpec{output.elements(), 10}}};
+  const std::string shape = std::to_string(input.channels) + "x" +
+                            std::to_string(input.height) + "x" +
+                            std::to_string(input.width) + ", 3x3/2";
+  const auto add = [&](const char* what, Pass pass, double LayerTimes::*part) {
+    ops.push_back(
+        {std::string(name) + " " + what, shape, "max pooling", 0,
+         [=] { return LayerOf(model, part); },
+         [=] { return LibraryPool(pool, input, output, kImages, pass); }});
+  };
+  add("forward", Pass::kForward, &LayerTimes::forward);
+  add("backward", Pass::kData, &LayerTimes::backward);
+}
+
 // A flat input of side × side, then `layer`, then ten classes.
 ModelSpec Flat(int64_t side, LayerOp layer, int64_t out) {
   ModelSpec model;
@@ -221,6 +246,9 @@ std::vector<Op> AllOps() {
         ConvLayer{"conv5", {384, 13, 13}, Square(384, 256, 3, 1, 1)}}) {
     AddConv(layer, ops);
   }
+  AddPool("pool1", {96, 55, 55}, ops);
+  AddPool("pool2", {256, 27, 27}, ops);
+  AddPool("pool5", {256, 13, 13}, ops);
   AddLinear("fc6", 96, 4096, ops);
   AddLinear("fc7", 64, 4096, ops);
   AddElementwise(ops);

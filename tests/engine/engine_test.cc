@@ -311,7 +311,6 @@ TEST_P(EngineTest, NonFiniteLossTouchesNothing) {
 
 // Neither counts a NaN as less than something.
 TEST_P(EngineTest, ANaNComesThroughReluAndPooling) {
-  if (GetParam() == Device::kCpu) GTEST_SKIP() << "oneDNN's do";
   spec_.model =
       testing_support::Net({3, 12, 10},
                            {testing_support::Conv(3, 16, {2, 2}), ReluSpec{},

@@ -50,20 +50,14 @@ struct Geometry {
 // With maps of `type` in and out; weights are of their type too, biases and
 // sums stay float32.
 Forward::primitive_desc PlanForward(const Geometry& g, Type type, bool training,
-                                    bool relu, const Dnnl& dnnl) {
+                                    const Dnnl& dnnl) {
   const auto kind =
       training ? prop_kind::forward_training : prop_kind::forward_inference;
-  dnnl::primitive_attr attributes = UserScratchpad();
-  if (relu) {
-    dnnl::post_ops after;
-    after.append_eltwise(1, dnnl::algorithm::eltwise_relu, 0, 0);
-    attributes.set_post_ops(after);
-  }
   // Named, for next_impl still reads it.
   const Forward::desc desc(kind, kDirect, AnyLayout(g.source, type),
                            AnyLayout(g.weights, type), Plain(g.bias),
                            AnyLayout(g.output, type), g.stride, g.begin, g.end);
-  Forward::primitive_desc plan(desc, attributes, dnnl.engine);
+  Forward::primitive_desc plan(desc, UserScratchpad(), dnnl.engine);
   // When it makes this kernel, oneDNN 2.6.3 reads the entry after the last of a
   // list of its own.
   constexpr std::string_view kReadsTooFar = "brgconv:avx512_core_amx";
@@ -101,8 +95,10 @@ class DirectForward final : public ConvForward {
  public:
   DirectForward(const ConvParts& parts, bool relu)
       : dnnl_(parts.builder.dnnl),
+        kernels_(parts.builder.kernels),
+        relu_(relu),
         plan_(PlanForward(Geometry(parts.shape), parts.builder.map_type(),
-                          parts.builder.training(), relu, dnnl_)),
+                          parts.builder.training(), dnnl_)),
         // Weights to be trained or saved stay float32.
         keeps_float32_(parts.builder.spec.training &&
                        IsBfloat16(plan_.weights_desc())),
@@ -141,10 +137,14 @@ class DirectForward final : public ConvForward {
     source_(dnnl_);
     weights_(dnnl_);
     call_(dnnl_);
+    if (relu_) Rectify(kernels_, output_);
   }
 
  private:
   const Dnnl& dnnl_;
+  const Kernels& kernels_;
+  // After the convolution: oneDNN's own would make a NaN zero.
+  bool relu_;
   Forward::primitive_desc plan_;
   bool keeps_float32_;
   PrimitiveWeights weights_;
@@ -253,7 +253,7 @@ class DirectWeightGradient final : public ConvWeightGradient {
                                   Plain(g.bias), gradient, g.stride, g.begin,
                                   g.end),
             UserScratchpad(), dnnl_.engine,
-            PlanForward(g, type_, /*training=*/true, /*relu=*/false, dnnl_)};
+            PlanForward(g, type_, /*training=*/true, dnnl_)};
   }
 
   const Dnnl& dnnl_;
@@ -284,7 +284,7 @@ class DirectDataGradient final : public ConvPass {
                  kDirect, AnyLayout(g.source, type), AnyLayout(g.weights, type),
                  AnyLayout(g.output, type), g.stride, g.begin, g.end),
              UserScratchpad(), dnnl_.engine,
-             PlanForward(g, type, /*training=*/true, /*relu=*/false, dnnl_)};
+             PlanForward(g, type, /*training=*/true, dnnl_)};
     const int tick = parts.builder.data_gradient_tick();
     parts.builder.NeedScratchpad(plan_.scratchpad_desc(), tick);
     output_gradient_ = LayoutChange(parts.builder, output.desc, output.gradient,

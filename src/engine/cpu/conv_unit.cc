@@ -61,7 +61,7 @@ class ConvUnit final : public Unit {
         relu_(relu),
         accumulates_(builder.slices > 1) {
     const ConvParts parts{builder, shape, input_};
-    const bool rectify = relu != Relu::kNone;
+    const bool rectify = relu == Relu::kFused;
     forward_ = MakeForward(parts, algorithms.forward, rectify);
     output_ = builder.MakeActivation(shape.output, /*flat=*/false,
                                      forward_->output_desc());
@@ -88,7 +88,7 @@ class ConvUnit final : public Unit {
   void Forward(const Slice&) override { forward_->Run(); }
 
   void Backward(const Slice& slice) override {
-    if (relu_ == Relu::kMasked) MaskGradient(kernels_, output_);
+    if (relu_ == Relu::kFused) MaskGradient(kernels_, output_);
     if (weight_gradient_) {
       weight_gradient_->Run();
       if (!direct_) AddPartialGradients(/*first=*/slice.first == 0);
@@ -129,7 +129,7 @@ class ConvUnit final : public Unit {
       weight_gradient_ = MakeWeightGradient(parts, algorithms.backward_weights,
                                             forward_->source(), output_);
     }
-    if (relu_ == Relu::kMasked) output_.value->UseAt(tick);
+    if (relu_ == Relu::kFused) output_.value->UseAt(tick);
     if (input_.gradient) {
       data_gradient_ =
           MakeDataGradient(parts, algorithms.backward_data, *weight_, output_);

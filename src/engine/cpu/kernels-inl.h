@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "engine/cpu/kernels.h"
+#include "engine/cpu/vector-inl.h"
 
 namespace alexnet::cpu::ALEXNET_ISA_NAMESPACE {
 namespace {
@@ -200,21 +201,15 @@ void Update(const ParameterTile& values, const float* g, int64_t n,
 // cache.
 #if defined(__AVX512F__)
 constexpr int kTileRows = 6;
-constexpr int kLanes = 16;
 constexpr int kTileVectors = 4;
 #elif defined(__AVX2__)
 constexpr int kTileRows = 4;
-constexpr int kLanes = 8;
 constexpr int kTileVectors = 2;
 #else
 constexpr int kTileRows = 2;
-constexpr int kLanes = 4;
 constexpr int kTileVectors = 4;
 #endif
 constexpr int kTileColumns = kLanes * kTileVectors;
-
-typedef float Vector
-    __attribute__((vector_size(kLanes * sizeof(float)), may_alias));
 
 int64_t LinearPackBytes(int64_t images, int64_t in) {
   const int64_t panels = (in + kTileColumns - 1) / kTileColumns;
@@ -441,6 +436,7 @@ int64_t MultiplyAddLoop(int64_t rounds) {
 }  // namespace alexnet::cpu::ALEXNET_ISA_NAMESPACE
 
 #include "engine/cpu/linear_forward-inl.h"
+#include "engine/cpu/max_pool-inl.h"
 
 namespace alexnet::cpu::ALEXNET_ISA_NAMESPACE {
 
@@ -467,6 +463,8 @@ const Kernels kKernels = {
 #endif
     .linear_pack_bytes = LinearPackBytes,
     .linear_update = LinearUpdate,
+    .max_pool = MaxPool,
+    .max_pool_gradient = MaxPoolGradient,
     .make_input = MakeInput,
     .multiply_add_loop = MultiplyAddLoop,
 };

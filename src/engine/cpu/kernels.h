@@ -83,6 +83,54 @@ struct InputWork {
   float* out;        // images × C × H × W
 };
 
+// The windows that cover a place of a map, on one side.
+struct PoolCover {
+  int32_t begin;
+  int32_t end;
+};
+
+// One side of a max pooling: of height or width.
+struct PoolSide {
+  int64_t in;
+  int64_t out;
+  int64_t kernel;
+  int64_t stride;
+  int64_t padding;          // before the first place
+  const PoolCover* covers;  // of each place; for the gradient
+};
+
+// Maps are [plane][height][width][lanes]: of C channels one plane with C lanes,
+// C with one, or C/B blocks with B, for each image.
+struct MaxPoolShape {
+  PoolSide down;
+  PoolSide across;
+  int64_t planes;
+  int64_t lanes;
+  bool bfloat16;  // maps; else float32
+
+  // A winner is its place in its window, row by row; the type's last value says
+  // that the ReLU lets no gradient through. Bytes where they suffice, else
+  // int32. Always inlined: a copy of its own could be one for a newer machine.
+  [[gnu::always_inline]] bool winners_are_bytes() const {
+    return down.kernel * across.kernel <= UINT8_MAX;
+  }
+};
+
+struct MaxPoolWork {
+  MaxPoolShape shape;
+  bool relu;  // y ← max(y, 0)
+  const void* input;
+  void* output;
+  void* winners;  // of each output, or null
+};
+
+struct MaxPoolGradientWork {
+  MaxPoolShape shape;
+  const void* output_gradient;
+  const void* winners;
+  void* input_gradient;
+};
+
 struct Kernels {
   // x ← max(x, 0)
   void (*relu)(float* x, int64_t n);
@@ -116,6 +164,8 @@ struct Kernels {
   // UpdateTile with the gradient dW[k, c] = Σ_n dy[n, k]·x[n, c]
   void (*linear_update)(const LinearUpdateWork& work,
                         const UpdateCoefficients& step);
+  void (*max_pool)(const MaxPoolWork& work);
+  void (*max_pool_gradient)(const MaxPoolGradientWork& work);
   // Pillow's resize (core/resize.h), then (x/255 − mean)/std
   void (*make_input)(const InputWork& work);
   // A register-bound multiply-add loop on the calling thread: returns the

@@ -25,8 +25,7 @@ bool Is(const ModelSpec& model, size_t layer) {
 // How a ReLU right after `layer` is fused into it.
 Relu FusedRelu(const ModelSpec& model, size_t layer) {
   if (!Is<ReluSpec>(model, layer + 1)) return Relu::kNone;
-  return Is<MaxPool2dSpec>(model, layer + 2) ? Relu::kMaskedByPool
-                                             : Relu::kMasked;
+  return Is<MaxPool2dSpec>(model, layer + 2) ? Relu::kByPool : Relu::kFused;
 }
 
 bool Trains(const ModelSpec& model, size_t layer) {
@@ -125,7 +124,7 @@ void Network::AddUnits(Builder& builder, const ModelSpec& model,
   const auto last = [&] {
     return units_.empty() ? input_ : units_.back()->output();
   };
-  bool pool_masks = false;
+  bool pool_rectifies = false;
   for (size_t i = 0; i < model.layers.size(); ++i) {
     const std::string& name = model.layers[i].name;
     const LayerOp& op = model.layers[i].op;
@@ -135,7 +134,7 @@ void Network::AddUnits(Builder& builder, const ModelSpec& model,
       const Relu relu = FusedRelu(model, i);
       add(MakeConvUnit(builder, name, *conv, infos[i].output, parameters_of(i),
                        relu, plan.For(name), last()));
-      pool_masks = relu == Relu::kMaskedByPool;
+      pool_rectifies = relu == Relu::kByPool;
       if (relu != Relu::kNone) ++i;
     } else if (const auto* linear = std::get_if<LinearSpec>(&op)) {
       const bool relu = Is<ReluSpec>(model, i + 1);
@@ -143,12 +142,12 @@ void Network::AddUnits(Builder& builder, const ModelSpec& model,
       if (!last().flat)
         add(MakePlainUnit(builder, name, /*flat=*/true, last()));
       add(MakeLinearUnit(builder, name, *linear, parameters_of(i),
-                         relu ? Relu::kMasked : Relu::kNone, last()));
+                         relu ? Relu::kFused : Relu::kNone, last()));
       if (relu) ++i;
     } else if (const auto* pool = std::get_if<MaxPool2dSpec>(&op)) {
-      add(MakePoolUnit(builder, name, *pool, infos[i].output, pool_masks,
+      add(MakePoolUnit(builder, name, *pool, infos[i].output, pool_rectifies,
                        last()));
-      pool_masks = false;
+      pool_rectifies = false;
     } else if (const auto* lrn = std::get_if<LocalResponseNormSpec>(&op)) {
       if (lrn->size % 2 == 0) add(MakePlainUnit(builder, name, false, last()));
       add(MakeLrnUnit(builder, name, *lrn, last()));

@@ -1,107 +1,121 @@
 // SPDX-License-Identifier: MIT
-// Max pooling by oneDNN; its workspace is one byte an output, the winner's
-// place in its window. It needs a scratchpad only for layouts that do not occur
-// after a convolution, and then brings its own.
+// Max pooling, and the ReLU before it: it is monotonic, so it may as well come
+// after. The winners are kept for the backward pass and say where the ReLU lets
+// no gradient through; of the larger map before the pooling nothing is kept.
 #include <algorithm>
+#include <array>
 
+#include "alexnet/error.h"
 #include "engine/cpu/units.h"
 
 namespace alexnet::cpu {
 namespace {
 
-using dnnl::prop_kind;
-using PoolForward = dnnl::pooling_forward;
-using PoolBackward = dnnl::pooling_backward;
-constexpr auto kMax = dnnl::algorithm::pooling_max;
+using Tag = dnnl::memory::format_tag;
+
+// How the maps of the units before lie.
+struct MapLayout {
+  Tag tag;
+  int64_t lanes;  // channels side by side
+};
+
+MapLayout LayoutOf(const Desc& desc) {
+  const std::array<MapLayout, 5> layouts = {{{Tag::nchw, 1},
+                                             {Tag::nhwc, desc.dims()[1]},
+                                             {Tag::nChw16c, 16},
+                                             {Tag::nChw8c, 8},
+                                             {Tag::nChw4c, 4}}};
+  const auto* found =
+      std::find_if(layouts.begin(), layouts.end(), [&](const MapLayout& l) {
+        return desc == Desc(desc.dims(), desc.data_type(), l.tag);
+      });
+  ALEXNET_CHECK(found != layouts.end());
+  return *found;
+}
+
+PoolSide Side(int64_t in, int64_t out, int64_t kernel, int64_t stride,
+              int64_t padding) {
+  return {in, out, kernel, stride, padding, nullptr};
+}
+
+// The windows q with q · stride − padding ≤ place < q · stride − padding +
+// kernel.
+std::vector<PoolCover> Covers(const PoolSide& side) {
+  std::vector<PoolCover> covers;
+  for (int64_t place = side.padding; place < side.in + side.padding; ++place) {
+    const int64_t end = std::min(place / side.stride + 1, side.out);
+    const int64_t begin =
+        std::max<int64_t>(place - side.kernel + side.stride, 0) / side.stride;
+    covers.push_back({static_cast<int32_t>(begin), static_cast<int32_t>(end)});
+  }
+  return covers;
+}
 
 class PoolUnit final : public Unit {
  public:
   PoolUnit(Builder& builder, const std::string& name, const MaxPool2dSpec& spec,
-           const Shape3& output, bool mask_relu, Activation input)
-      : Unit(builder, name, std::move(input)), mask_relu_(mask_relu) {
+           const Shape3& output, bool relu, Activation input)
+      : Unit(builder, name, std::move(input)), relu_(relu) {
     const Shape3& in = input_.shape;
-    const dnnl::memory::dims dims = {builder.slice, output.channels,
-                                     output.height, output.width};
-    const dnnl::memory::dims kernel = {spec.kernel.height, spec.kernel.width};
-    const dnnl::memory::dims stride = {spec.stride.height, spec.stride.width};
-    const dnnl::memory::dims begin = {spec.padding.top, spec.padding.left};
-    const dnnl::memory::dims end = {
-        std::max(spec.padding.bottom, (output.height - 1) * stride[0] +
-                                          kernel[0] - in.height - begin[0]),
-        std::max(spec.padding.right, (output.width - 1) * stride[1] +
-                                         kernel[1] - in.width - begin[1])};
-    const auto kind = builder.training() ? prop_kind::forward_training
-                                         : prop_kind::forward_inference;
-    forward_plan_ = PoolForward::primitive_desc(
-        PoolForward::desc(kind, kMax, input_.desc,
-                          AnyLayout(dims, input_.desc.data_type()), stride,
-                          kernel, begin, end),
-        dnnl::primitive_attr(), dnnl_.engine);
-    const int tick = builder.forward_tick();
-    input_.value->UseAt(tick);
-    output_ = builder.MakeActivation(output, /*flat=*/false,
-                                     forward_plan_.dst_desc());
-    if (!builder.training()) return;
-    // Kept even where no gradient flows on: the forward primitive writes it.
-    winners_ = builder.arena.Add("pooling winners",
-                                 Bytes(forward_plan_.workspace_desc()), tick);
+    const MapLayout layout = LayoutOf(input_.desc);
+    const int64_t blocks = (in.channels + layout.lanes - 1) / layout.lanes;
+    shape_ = {.down = Side(in.height, output.height, spec.kernel.height,
+                           spec.stride.height, spec.padding.top),
+              .across = Side(in.width, output.width, spec.kernel.width,
+                             spec.stride.width, spec.padding.left),
+              .planes = builder.slice * blocks,
+              .lanes = layout.lanes,
+              .bfloat16 = IsBfloat16(input_.desc)};
+    input_.value->UseAt(builder.forward_tick());
+    const Desc desc(
+        {builder.slice, output.channels, output.height, output.width},
+        input_.desc.data_type(), layout.tag);
+    output_ = builder.MakeActivation(output, /*flat=*/false, desc);
     if (!input_.gradient) return;
-    const int back = builder.backward_tick();
-    winners_->UseAt(back);
-    input_.gradient->UseAt(back);
-    if (mask_relu_) output_.value->UseAt(back);
-    backward_plan_ = PoolBackward::primitive_desc(
-        PoolBackward::desc(kMax, input_.desc, output_.desc, stride, kernel,
-                           begin, end),
-        dnnl::primitive_attr(), dnnl_.engine, forward_plan_);
+    down_covers_ = Covers(shape_.down);
+    across_covers_ = Covers(shape_.across);
+    shape_.down.covers = down_covers_.data();
+    shape_.across.covers = across_covers_.data();
+    winners_ =
+        builder.arena.Add("pooling winners",
+                          Elements(desc) * (shape_.winners_are_bytes() ? 1 : 4),
+                          builder.forward_tick());
+    winners_->UseAt(builder.backward_tick());
+    input_.gradient->UseAt(builder.backward_tick());
   }
 
-  void Bind() override {
-    const auto source = MemoryAt(dnnl_, input_.desc, input_.value->data);
-    const auto target = MemoryAt(dnnl_, output_.desc, output_.value->data);
-    if (!winners_) {
-      forward_ = Call(PoolForward(forward_plan_),
-                      {{DNNL_ARG_SRC, source}, {DNNL_ARG_DST, target}});
-      return;
-    }
-    const auto winners =
-        MemoryAt(dnnl_, forward_plan_.workspace_desc(), winners_->data);
-    forward_ =
-        Call(PoolForward(forward_plan_), {{DNNL_ARG_SRC, source},
-                                          {DNNL_ARG_DST, target},
-                                          {DNNL_ARG_WORKSPACE, winners}});
-    if (!input_.gradient) return;
-    backward_ = Call(PoolBackward(backward_plan_),
-                     {{DNNL_ARG_DIFF_DST,
-                       MemoryAt(dnnl_, output_.desc, output_.gradient->data)},
-                      {DNNL_ARG_WORKSPACE, winners},
-                      {DNNL_ARG_DIFF_SRC,
-                       MemoryAt(dnnl_, input_.desc, input_.gradient->data)}});
-  }
+  void Bind() override {}
 
-  void Forward(const Slice&) override { forward_(dnnl_); }
+  void Forward(const Slice&) override {
+    kernels_.max_pool({.shape = shape_,
+                       .relu = relu_,
+                       .input = input_.value->data,
+                       .output = output_.value->data,
+                       .winners = winners_ ? winners_->data : nullptr});
+  }
 
   void Backward(const Slice&) override {
-    if (!backward_) return;
-    if (mask_relu_) MaskGradient(kernels_, output_);
-    backward_(dnnl_);
+    if (!winners_) return;
+    kernels_.max_pool_gradient({.shape = shape_,
+                                .output_gradient = output_.gradient->data,
+                                .winners = winners_->data,
+                                .input_gradient = input_.gradient->data});
   }
 
  private:
-  bool mask_relu_;
-  PoolForward::primitive_desc forward_plan_;
-  PoolBackward::primitive_desc backward_plan_;
+  bool relu_;
+  MaxPoolShape shape_;
+  std::vector<PoolCover> down_covers_, across_covers_;
   Buffer* winners_ = nullptr;
-  Call forward_, backward_;
 };
 
 }  // namespace
 
 std::unique_ptr<Unit> MakePoolUnit(Builder& builder, const std::string& name,
                                    const MaxPool2dSpec& spec,
-                                   const Shape3& output, bool mask_relu,
+                                   const Shape3& output, bool relu,
                                    Activation input) {
-  return std::make_unique<PoolUnit>(builder, name, spec, output, mask_relu,
+  return std::make_unique<PoolUnit>(builder, name, spec, output, relu,
                                     std::move(input));
 }
 

@@ -9,15 +9,14 @@
 
 namespace alexnet::cpu {
 
-// Where a unit that includes a ReLU applies its mask in the backward pass.
+// What becomes of a ReLU after a convolution or linear layer.
 enum class Relu {
   kNone,
-  // The unit masks its output's gradient by the sign of the output it kept.
-  kMasked,
-  // A max pooling follows and masks there: the largest value of a window is
-  // positive exactly where the gradient may pass, so the (four times larger)
-  // output before the pooling need not be kept.
-  kMaskedByPool,
+  // The unit includes it, and masks its output's gradient by the sign of the
+  // output, which it keeps.
+  kFused,
+  // A max pooling follows and does it (pool_unit.cc).
+  kByPool,
 };
 
 // kTiles: bfloat16 by AMX (tiles.h).
@@ -37,7 +36,7 @@ std::unique_ptr<Unit> MakeConvUnit(Builder& builder, const std::string& name,
 
 std::unique_ptr<Unit> MakePoolUnit(Builder& builder, const std::string& name,
                                    const MaxPool2dSpec& spec,
-                                   const Shape3& output, bool mask_relu,
+                                   const Shape3& output, bool relu,
                                    Activation input);
 
 // For an even size the input must be in plain layout.

@@ -9,11 +9,6 @@
 namespace alexnet::cpu::ALEXNET_ISA_NAMESPACE {
 namespace {
 
-typedef uint32_t Words
-    __attribute__((vector_size(kLanes * sizeof(float)), may_alias));
-typedef uint16_t HalfWords
-    __attribute__((vector_size(kLanes * sizeof(Bfloat16)), may_alias));
-
 template <int kHeight, int kWidth>
 struct Matrix {
   float at[kHeight][kWidth] = {};
@@ -146,27 +141,6 @@ template <class T>
 T* Plane(const BlockedMap& map, int64_t image, int64_t block) {
   return static_cast<T*>(map.data) + (image * (map.channels / kLanes) + block) *
                                          map.height * map.width * kLanes;
-}
-
-Vector Load(const float* from) {
-  return *reinterpret_cast<const Vector*>(from);
-}
-
-Vector Load(const Bfloat16* from) {
-  const auto upper = *reinterpret_cast<const HalfWords*>(from);
-  return reinterpret_cast<Vector>(__builtin_convertvector(upper, Words) << 16);
-}
-
-void Store(const Vector& value, float* to) {
-  *reinterpret_cast<Vector*>(to) = value;
-}
-
-// ToBfloat16 (core/bfloat16.h) of every lane.
-void Store(const Vector& value, Bfloat16* to) {
-  const auto bits = reinterpret_cast<Words>(value);
-  const Words nearest = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
-  const Words kept = value == value ? nearest : Words{} + 0x7FC0;
-  *reinterpret_cast<HalfWords*>(to) = __builtin_convertvector(kept, HalfWords);
 }
 
 // kSize × kSize vectors from (top, left) on, zeros outside the map.

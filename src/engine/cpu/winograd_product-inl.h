@@ -4,11 +4,12 @@
 // vectors of the other factor.
 #include <cstdint>
 
+#include "engine/cpu/vector-inl.h"
+
 namespace alexnet::cpu::ALEXNET_ISA_NAMESPACE {
 namespace {
 
 #if defined(__AVX512F__)
-constexpr int kLanes = 16;
 // Of the 32 registers 24 hold sums, two a row of weights, the rest broadcasts.
 constexpr int kRows = 12;
 constexpr int kColumns = 2;  // vectors
@@ -16,7 +17,6 @@ constexpr int kColumns = 2;  // vectors
 constexpr int kTransposedRows = 8;
 constexpr int kTransposedColumns = 2;
 #else
-constexpr int kLanes = 8;
 // 12 of the 16 registers hold sums.
 constexpr int kRows = 6;
 constexpr int kColumns = 2;
@@ -24,9 +24,6 @@ constexpr int kColumns = 2;
 constexpr int kTransposedRows = 4;
 constexpr int kTransposedColumns = 3;
 #endif
-
-typedef float Vector
-    __attribute__((vector_size(kLanes * sizeof(float)), may_alias));
 
 // Where the left factor's values lie: row i, step k at
 // i · row + k / inner · outer_step + k % inner · inner_step.
