@@ -10,6 +10,7 @@
 #include "engine/loss.h"
 #include "engine/op_cases.h"
 #include "engine/reference/reference_network.h"
+#include "engine/relative_error.h"
 #include "gpu_work.h"
 
 namespace alexnet::gpu_check {
@@ -18,19 +19,10 @@ namespace {
 constexpr uint64_t kSeed = 1;
 constexpr int64_t kEpoch = 3;
 
-// |a − b| / |b|.
+// A NaN would pass every comparison unseen, and JSON has none.
 template <class A, class B>
-double Error2(const A& a, const B& b) {
-  double difference = 0;
-  double norm = 0;
-  for (size_t i = 0; i < b.size(); ++i) {
-    const auto y = static_cast<double>(b[i]);
-    const double d = static_cast<double>(a[i]) - y;
-    difference += d * d;
-    norm += y * y;
-  }
-  const double error = std::sqrt(difference) / (norm > 0 ? std::sqrt(norm) : 1);
-  // A NaN would pass every comparison unseen, and JSON has none.
+double ErrorOf(const A& a, const B& b) {
+  const double error = testing_support::RelativeError(a, b);
   return std::isfinite(error) ? error : 1e30;
 }
 
@@ -161,18 +153,18 @@ Errors Compare(const Trial& trial, const Expected& expected) {
   trial.engine->Infer(batch, logits);
   for (size_t n = 0; n < expected.logits.size(); ++n) {
     errors.logits = std::max(
-        errors.logits, Error2(std::span(logits).subspan(n * classes, classes),
-                              expected.logits[n]));
+        errors.logits, ErrorOf(std::span(logits).subspan(n * classes, classes),
+                               expected.logits[n]));
   }
   const StepResult result = trial.engine->Wait(
       trial.engine->TrainStep(batch, {.step = 1, .epoch = kEpoch}));
-  errors.loss = Error2(std::vector<double>{result.loss},
-                       std::vector<double>{expected.loss});
+  errors.loss = ErrorOf(std::vector<double>{result.loss},
+                        std::vector<double>{expected.loss});
   const std::vector<ParameterInfo> infos = Parameters(trial.model);
   for (size_t i = 0; i < infos.size(); ++i) {
     std::vector<float> gradient(expected.gradients[i].size());
     trial.engine->Read(State::kGradient, infos[i].name, gradient);
-    const double error = Error2(gradient, expected.gradients[i]);
+    const double error = ErrorOf(gradient, expected.gradients[i]);
     if (error < errors.gradients) continue;
     errors.gradients = error;
     errors.worst = infos[i].name;
@@ -182,7 +174,7 @@ Errors Compare(const Trial& trial, const Expected& expected) {
 
 // Rounding changes which value of a window is the largest and which is below
 // zero, and a gradient then takes another way, so that gradients are off by
-// much more than values. tools/measure_rounding.py does the same to PyTorch on
+// much more than values. bench/measure_rounding.py does the same to PyTorch on
 // these very images: with bf16 autocast it is off by 0.246 of the norm in the
 // first layer's weights, with every factor of its products rounded as TF32 does
 // by 0.081. For another order of sums and the dropout half as much again is
@@ -222,7 +214,7 @@ double CompareResize() {
     }
     // Bytes are exact; what a product makes of them is not.
     if (values[0] != values[1]) error = std::max(error, 1.0);
-    error = std::max(error, Error2(logits[0], logits[1]));
+    error = std::max(error, ErrorOf(logits[0], logits[1]));
   }
   return error;
 }
@@ -300,10 +292,10 @@ double CompareTraining(const TrainingCase& c) {
   c.change(spec);
   const Trained ours = TrainOn(Device::kCuda, spec);
   const Trained expected = TrainOn(Device::kReference, spec);
-  double error = std::max(Error2(ours.losses, expected.losses),
-                          Error2(ours.norms, expected.norms));
+  double error = std::max(ErrorOf(ours.losses, expected.losses),
+                          ErrorOf(ours.norms, expected.norms));
   for (size_t i = 0; i < expected.values.size(); ++i) {
-    error = std::max(error, Error2(ours.values[i], expected.values[i]));
+    error = std::max(error, ErrorOf(ours.values[i], expected.values[i]));
   }
   return error;
 }

@@ -18,19 +18,7 @@ import numpy as np
 import torch
 from torch import nn
 
-
-def network():
-    def conv(*args, **kwargs):
-        return [nn.Conv2d(*args, **kwargs), nn.ReLU(inplace=True)]
-
-    return nn.Sequential(
-        *conv(3, 96, 11, stride=4, padding=1), nn.MaxPool2d(3, 2),
-        *conv(96, 256, 5, padding=2), nn.MaxPool2d(3, 2),
-        *conv(256, 384, 3, padding=1), *conv(384, 384, 3, padding=1),
-        *conv(384, 256, 3, padding=1), nn.MaxPool2d(3, 2), nn.Flatten(),
-        nn.Dropout(), nn.Linear(9216, 4096), nn.ReLU(inplace=True),
-        nn.Dropout(), nn.Linear(4096, 4096), nn.ReLU(inplace=True),
-        nn.Linear(4096, 10))
+from torch_note import AlexNet
 
 
 class Training:
@@ -39,7 +27,7 @@ class Training:
     def __init__(self, batch):
         torch.manual_seed(0)
         self.batch = batch
-        net = network().cuda().to(memory_format=torch.channels_last)
+        net = AlexNet().cuda().to(memory_format=torch.channels_last)
         self.net = torch.compile(net, dynamic=False)
         self.optimizer = torch.optim.Adam(net.parameters(), lr=1e-4,
                                           fused=True)
@@ -96,7 +84,7 @@ def note(most_seconds=25, warmup=10):
     torch.manual_seed(0)
     images = Images()
     loader = torch.utils.data.DataLoader(images, batch_size=32, shuffle=False)
-    net = network().cuda()
+    net = AlexNet().cuda()
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
     criterion = nn.CrossEntropyLoss()
     losses = []

@@ -21,21 +21,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-
-class AlexNet(nn.Module):
-    def __init__(self, classes=10):
-        super().__init__()
-        conv, relu, pool = nn.Conv2d, lambda: nn.ReLU(inplace=True), lambda: nn.MaxPool2d(3, 2)
-        self.features = nn.Sequential(
-            conv(3, 96, 11, 4, 1), relu(), pool(), conv(96, 256, 5, 1, 2), relu(), pool(),
-            conv(256, 384, 3, 1, 1), relu(), conv(384, 384, 3, 1, 1), relu(),
-            conv(384, 256, 3, 1, 1), relu(), pool())
-        self.classifier = nn.Sequential(
-            nn.Dropout(), nn.Linear(9216, 4096), relu(),
-            nn.Dropout(), nn.Linear(4096, 4096), relu(), nn.Linear(4096, classes))
-
-    def forward(self, x):
-        return self.classifier(torch.flatten(self.features(x), 1))
+from torch_note import AlexNet
 
 
 def read_images(folder):

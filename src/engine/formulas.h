@@ -45,14 +45,8 @@ struct DropoutMask {
   int64_t epoch = 0;
 };
 
-// Element `e` in C, H, W order.
-ALEXNET_HOST_DEVICE bool DropoutKeeps(const DropoutMask& mask, int64_t e) {
-  const Philox4 words =
-      Philox(DropoutCounter(e, mask.layer, mask.sample, mask.epoch), mask.seed);
-  return words[static_cast<size_t>(e % 4)] >= DropoutThreshold(mask.p);
-}
-
-// The same of elements e … e + 3, with e a multiple of four, at one draw.
+// Elements e … e + 3 in C, H, W order, with e a multiple of four, from one
+// draw.
 ALEXNET_HOST_DEVICE void DropoutKeepsFour(const DropoutMask& mask, int64_t e,
                                           bool (&keep)[4]) {
   const Philox4 words =
@@ -60,6 +54,13 @@ ALEXNET_HOST_DEVICE void DropoutKeepsFour(const DropoutMask& mask, int64_t e,
   for (size_t i = 0; i < 4; ++i) {
     keep[i] = words[i] >= DropoutThreshold(mask.p);
   }
+}
+
+// Any one.
+ALEXNET_HOST_DEVICE bool DropoutKeeps(const DropoutMask& mask, int64_t e) {
+  bool keep[4];
+  DropoutKeepsFour(mask, e - e % 4, keep);
+  return keep[e % 4];
 }
 
 // Local response normalisation at one pixel. x(c) and dy(c) give a channel's

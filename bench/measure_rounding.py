@@ -16,20 +16,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from torch_note import AlexNet
+
 IMAGES = 2
-
-
-def network():
-    def conv(*args, **kwargs):
-        return [nn.Conv2d(*args, **kwargs), nn.ReLU()]
-
-    return nn.Sequential(
-        *conv(3, 96, 11, stride=4, padding=1), nn.MaxPool2d(3, 2),
-        *conv(96, 256, 5, padding=2), nn.MaxPool2d(3, 2),
-        *conv(256, 384, 3, padding=1), *conv(384, 384, 3, padding=1),
-        *conv(384, 256, 3, padding=1), nn.MaxPool2d(3, 2), nn.Flatten(),
-        nn.Linear(9216, 4096), nn.ReLU(), nn.Linear(4096, 4096), nn.ReLU(),
-        nn.Linear(4096, 10))
 
 
 def images():
@@ -83,7 +72,7 @@ class RoundedLinear(nn.Linear):
 
 def rounded(net):
     net = copy.deepcopy(net)
-    for module in net:
+    for module in net.modules():
         if type(module) is nn.Conv2d:
             module.__class__ = RoundedConv2d
         elif type(module) is nn.Linear:
@@ -103,7 +92,7 @@ def gradients(net, x, autocast=False):
 
 def main():
     torch.manual_seed(1)
-    net = network()
+    net = AlexNet().eval()
     x = images()
     bf16 = gradients(net, x, autocast=True)
     tf32 = gradients(rounded(net), x)
@@ -112,7 +101,7 @@ def main():
     for (name, _), a, b, right in zip(net.named_parameters(), bf16, tf32,
                                       exact):
         norm = right.norm()
-        print(f"{name:12s} bf16 {(a - right).norm() / norm:.4f}"
+        print(f"{name:19s} bf16 {(a - right).norm() / norm:.4f}"
               f"  tf32 {(b - right).norm() / norm:.4f}")
 
 
