@@ -168,7 +168,8 @@ LibraryOp LibraryPool(const MaxPool2dSpec& pool, const Shape3& input,
   constexpr auto kMax = dnnl::algorithm::pooling_max;
   const memory::dims stride = {pool.stride.height, pool.stride.width};
   const memory::dims kernel = {pool.kernel.height, pool.kernel.width};
-  const memory::dims none = {0, 0};
+  const memory::dims begin = {pool.padding.top, pool.padding.left};
+  const memory::dims end = {pool.padding.bottom, pool.padding.right};
   // As a convolution would leave it.
   const memory::desc src(
       {images, input.channels, input.height, input.width},
@@ -177,7 +178,7 @@ LibraryOp LibraryPool(const MaxPool2dSpec& pool, const Shape3& input,
   const auto dst = Any({images, output.channels, output.height, output.width});
   using Forward = dnnl::pooling_forward;
   const Forward::primitive_desc forward(
-      {prop_kind::forward_training, kMax, src, dst, stride, kernel, none, none},
+      {prop_kind::forward_training, kMax, src, dst, stride, kernel, begin, end},
       TheEngine());
   const memory winners(forward.workspace_desc(), TheEngine());
   const LibraryOp run_forward =
@@ -188,7 +189,7 @@ LibraryOp LibraryPool(const MaxPool2dSpec& pool, const Shape3& input,
   run_forward();  // makes the winners
   using Backward = dnnl::pooling_backward;
   const Backward::primitive_desc plan(
-      {kMax, src, forward.dst_desc(), stride, kernel, none, none}, TheEngine(),
+      {kMax, src, forward.dst_desc(), stride, kernel, begin, end}, TheEngine(),
       forward);
   return Prepared(Backward(plan),
                   {{DNNL_ARG_DIFF_DST, Filled(plan.diff_dst_desc())},

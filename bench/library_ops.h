@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // oneDNN's own primitives for the jobs of our kernels, each in the layouts it
-// likes best, so that no change of layout is timed.
+// likes best, or as a convolution leaves them: no change of layout is timed.
 #pragma once
 
 #include <functional>

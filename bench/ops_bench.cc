@@ -165,7 +165,7 @@ void AddConv(const ConvLayer& layer, std::vector<Op>& ops) {
 // Of 3×3 with stride 2, between a 1×1 convolution, which makes its input and
 // asks for its gradient, and a linear layer.
 void AddPool(const char* name, const Shape3& input, std::vector<Op>& ops) {
-  const MaxPool2dSpec pool = {{3, 3}, {2, 2}, {}, false};
+  const MaxPool2dSpec pool = {.kernel = {3, 3}, .stride = {2, 2}};
   const Shape3 output = {input.channels, (input.height - 3) / 2 + 1,
                          (input.width - 3) / 2 + 1};
   ModelSpec model;

@@ -18,7 +18,7 @@ ALEXNET_HOST_DEVICE T Relu(T x) {
   return x < 0 ? T(0) : x;
 }
 
-// dx = dy where y > 0, else 0.
+// dx = 0 where y ≤ 0, else dy.
 template <class T>
 ALEXNET_HOST_DEVICE T ReluGradient(T dy, T y) {
   return y <= 0 ? T(0) : dy;

@@ -133,6 +133,8 @@ class Inference {
     CheckSize(name, "kernel", pool.kernel);
     CheckSize(name, "stride", pool.stride);
     CheckPadding(name, pool.padding);
+    CheckPositive(name, "values of a window",
+                  pool.kernel.height * pool.kernel.width);
     const Padding& pad = pool.padding;
     info_.output = {
         info_.input.channels,

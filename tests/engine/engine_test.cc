@@ -309,25 +309,28 @@ TEST_P(EngineTest, NonFiniteLossTouchesNothing) {
               ::testing::Each(0.0F));
 }
 
-// Neither counts a NaN as less than something.
+// None of them counts a NaN as less than something, together or alone.
 TEST_P(EngineTest, ANaNComesThroughReluAndPooling) {
-  spec_.model =
-      testing_support::Net({3, 12, 10},
-                           {testing_support::Conv(3, 16, {2, 2}), ReluSpec{},
-                            MaxPool2dSpec{{3, 3}, {2, 2}, {}, false}},
-                           kImages);
-  spec_.source = spec_.model.input;
+  const LayerOp conv = testing_support::Conv(3, 16, {2, 2});
+  const LayerOp pool = MaxPool2dSpec{.kernel = {3, 3}, .stride = {2, 2}};
+  const std::vector<std::vector<LayerOp>> networks = {
+      {conv, ReluSpec{}, pool}, {conv, ReluSpec{}}, {conv, pool}};
+  spec_.source = {3, 12, 10};
   pixels_ = testing_support::Images(0, kImages, 11);
   pixels_.resize(kImages * 360);
   batch_.images = {pixels_, spec_.source};
-  const std::unique_ptr<Engine> engine = Make();
-  std::vector<float> weights = Get(*engine, State::kParameter, "0.weight");
-  weights[7] = std::numeric_limits<float>::quiet_NaN();
-  engine->Write(State::kParameter, "0.weight", weights);
-  const std::vector<float> last =
-      Get(*engine, State::kParameter, "last.weight");
-  EXPECT_TRUE(Step(*engine).non_finite);
-  EXPECT_EQ(Get(*engine, State::kParameter, "last.weight"), last);
+  for (const std::vector<LayerOp>& layers : networks) {
+    SCOPED_TRACE(layers.size());
+    spec_.model = testing_support::Net(spec_.source, layers, kImages);
+    const std::unique_ptr<Engine> engine = Make();
+    std::vector<float> weights = Get(*engine, State::kParameter, "0.weight");
+    weights[7] = std::numeric_limits<float>::quiet_NaN();
+    engine->Write(State::kParameter, "0.weight", weights);
+    const std::vector<float> last =
+        Get(*engine, State::kParameter, "last.weight");
+    EXPECT_TRUE(Step(*engine).non_finite);
+    EXPECT_EQ(Get(*engine, State::kParameter, "last.weight"), last);
+  }
 }
 
 // Huge weights behind a layer of tiny ones: the logits and the loss stay

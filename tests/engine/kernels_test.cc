@@ -69,12 +69,16 @@ class KernelsTest : public testing::TestWithParam<Isa> {
 
 TEST_P(KernelsTest, Relu) {
   for (const int64_t n : kSizes) {
-    const Floats x = Random(n, 1);
+    Floats x = Random(n, 1);
+    const auto nan = static_cast<size_t>(n / 2);
+    x[nan] = std::numeric_limits<float>::quiet_NaN();
     Guarded out(x);
     kernels_.relu(out.get(), n);
-    Floats expected = x;
-    for (float& value : expected) value = std::max(value, 0.0F);
-    EXPECT_THAT(out.values(), ElementsAreArray(expected)) << n;
+    Floats rectified = out.values();
+    EXPECT_TRUE(std::isnan(rectified[nan])) << n;
+    rectified[nan] = x[nan] = 0;
+    for (float& value : x) value = std::max(value, 0.0F);
+    EXPECT_THAT(rectified, ElementsAreArray(x)) << n;
   }
 }
 

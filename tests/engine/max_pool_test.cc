@@ -26,6 +26,22 @@ using Floats = std::vector<float>;
 constexpr int64_t kImages = 2;
 constexpr Bfloat16 kUntouched = 0x4321;  // as a value or half of one
 
+// Between float32 and the values of a map.
+template <class T>
+T From(float value) {
+  if constexpr (std::is_same_v<T, Bfloat16>) return ToBfloat16(value);
+  return static_cast<T>(value);
+}
+template <class T>
+float To(T value) {
+  if constexpr (std::is_same_v<T, Bfloat16>) return FromBfloat16(value);
+  return static_cast<float>(value);
+}
+template <class T>
+float Rounded(float value) {
+  return To(From<T>(value));
+}
+
 struct PoolCase {
   std::string name;
   Shape3 input;
@@ -34,6 +50,8 @@ struct PoolCase {
 
 const std::vector<PoolCase> kCases = {
     {"alexnet", {24, 13, 15}, {{3, 3}, {2, 2}, {}, false}},
+    {"one_row_of_triples", {17, 7, 9}, {{3, 3}, {3, 2}, {1, 0, 1, 0}, false}},
+    {"rows_of_triples", {17, 7, 9}, {{2, 3}, {1, 2}, {1, 0, 1, 0}, false}},
     {"padding", {19, 7, 8}, {{2, 3}, {3, 2}, {1, 1, 1, 1}, true}},
     {"uneven", {16, 8, 7}, {{3, 4}, {2, 1}, {0, 1, 1, 2}, false}},
     {"gaps", {3, 9, 9}, {{1, 2}, {3, 3}, {}, false}},
@@ -46,15 +64,28 @@ Shape3 OutputOf(const PoolCase& c) {
   return InferLayers(testing_support::Net(c.input, {c.spec}))[0].output;
 }
 
-// Few different values, so that windows have ties, some of them NaNs.
-Floats Values(int64_t n, uint32_t seed, bool nans) {
-  std::mt19937 generator(seed);
+// Few different values, so that windows have ties; among them NaNs, infinities
+// and both zeros.
+Floats Inputs(int64_t n) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const float odd[] = {std::numeric_limits<float>::quiet_NaN(), kInfinity,
+                       -kInfinity, -0.0F};
+  std::mt19937 generator(1);
   Floats values(static_cast<size_t>(n));
   for (float& value : values) {
     const auto draw = static_cast<uint32_t>(generator());
     value = 0.25F * static_cast<float>(static_cast<int>(draw % 23) - 14);
-    if (nans && draw % 61 == 0) value = std::numeric_limits<float>::quiet_NaN();
+    if (draw % 61 < 4) value = odd[draw % 61];
   }
+  return values;
+}
+
+// Values of bfloat16, whose sums have to be rounded.
+Floats Gradients(int64_t n) {
+  std::mt19937 generator(2);
+  std::normal_distribution<float> normal;
+  Floats values(static_cast<size_t>(n));
+  for (float& value : values) value = Rounded<Bfloat16>(normal(generator));
   return values;
 }
 
@@ -92,8 +123,8 @@ class Map {
   Map(const Shape3& shape, int64_t lanes, const Floats& values)
       : Map(shape, lanes) {
     std::fill(data_.begin() + kGuard, data_.end() - kGuard, Of(0));
-    ForEach([&](size_t at, size_t canonical) {
-      data_[at] = From(values[canonical]);
+    ForEach(0, shape.channels, [&](size_t at, size_t canonical) {
+      data_[at] = From<T>(values[canonical]);
     });
   }
 
@@ -107,10 +138,13 @@ class Map {
   T* data() { return data_.data() + kGuard; }
   int64_t planes() const { return kImages * blocks_; }
 
-  // In N, C, H, W order.
+  // In N, C, H, W order; what fills up a block must be zeros.
   Floats values() const {
+    ForEach(shape_.channels, blocks_ * lanes_, [&](size_t at, size_t) {
+      ASSERT_EQ(data_[at], T{}) << "at " << at;
+    });
     Floats values(static_cast<size_t>(kImages * shape_.elements()));
-    ForEach([&](size_t at, size_t canonical) {
+    ForEach(0, shape_.channels, [&](size_t at, size_t canonical) {
       values[canonical] = To(data_[at]);
     });
     return values;
@@ -118,20 +152,13 @@ class Map {
 
  private:
   static T Of(Bfloat16 bits) { return static_cast<T>(bits); }
-  static T From(float value) {
-    if constexpr (std::is_same_v<T, float>) return value;
-    return static_cast<T>(ToBfloat16(value));
-  }
-  static float To(T value) {
-    if constexpr (std::is_same_v<T, float>) return value;
-    return FromBfloat16(static_cast<Bfloat16>(value));
-  }
 
+  // Channels first … last − 1: their values' places here and in that order.
   template <class F>
-  void ForEach(F f) const {
+  void ForEach(int64_t first, int64_t last, F f) const {
     const int64_t area = shape_.height * shape_.width;
     for (int64_t n = 0; n < kImages; ++n) {
-      for (int64_t c = 0; c < shape_.channels; ++c) {
+      for (int64_t c = first; c < last; ++c) {
         for (int64_t i = 0; i < area; ++i) {
           const int64_t plane = n * blocks_ + c / lanes_;
           const int64_t at = (plane * area + i) * lanes_ + c % lanes_;
@@ -188,17 +215,18 @@ void Check(const Kernels& kernels, const PoolCase& c, int64_t lanes,
   SCOPED_TRACE(testing::Message() << c.name << ", " << lanes << " lanes, relu "
                                   << relu << ", " << sizeof(T) << " bytes");
   const Shape3 out = OutputOf(c);
-  const Floats x = Values(kImages * c.input.elements(), 1, /*nans=*/true);
-  const Floats dy = Values(kImages * out.elements(), 2, /*nans=*/false);
-  const Expected expected(c, x, dy, relu);
+  const Floats x = Inputs(kImages * c.input.elements());
+  const Floats dy = Gradients(kImages * out.elements());
+  Expected expected(c, x, dy, relu);
+  for (float& value : expected.dx) value = Rounded<T>(value);
   Map<T> input(c.input, lanes, x), gradient(out, lanes, dy);
   Map<T> output(out, lanes), input_gradient(c.input, lanes);
   Map<W> winners(out, lanes);
   MaxPoolShape shape = {
       .down = {c.input.height, out.height, c.spec.kernel.height,
-               c.spec.stride.height, c.spec.padding.top, nullptr},
+               c.spec.stride.height, c.spec.padding.top},
       .across = {c.input.width, out.width, c.spec.kernel.width,
-                 c.spec.stride.width, c.spec.padding.left, nullptr},
+                 c.spec.stride.width, c.spec.padding.left},
       .planes = input.planes(),
       .lanes = lanes,
       .bfloat16 = sizeof(T) == 2};

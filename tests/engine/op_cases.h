@@ -119,6 +119,8 @@ inline std::vector<OpCase> PoolCases() {
            {Conv(3, 32, {2, 2}), ReluSpec{}, pool({3, 3}, {2, 2}, {1, 1, 0, 0}),
             Conv(32, 16, {3, 3}), ReluSpec{}}),
        9},
+      {"pool_large_window",
+       Net({3, 19, 18}, {lift, ReluSpec{}, pool({16, 16}, {1, 1})})},
       {"pool_gaps", Net({3, 9, 9}, {lift, pool({1, 2}, {3, 3})})},
   };
 }

@@ -112,6 +112,11 @@ TEST(PoolShape, Refusals) {
   const Shape3 x = {2, 5, 5};
   ExpectRefused(x, MaxPool2dSpec{.kernel = {6, 2}}, "kernel of 6 does not fit");
   ExpectRefused(x, MaxPool2dSpec{.kernel = {2, 0}}, "kernel must be");
+  ExpectRefused(x,
+                MaxPool2dSpec{.kernel = {1 << 16, 1 << 15},
+                              .stride = {1, 1},
+                              .padding = {1 << 15, 1 << 14, 1 << 15, 1 << 14}},
+                "values of a window must be at least 1 and below 2³¹");
   ExpectRefused(x, MaxPool2dSpec{.kernel = {2, 2}, .stride = {0, 1}},
                 "stride must be");
   ExpectRefused(x, MaxPool2dSpec{.kernel = {3, 3}, .padding = {2, 0, 0, 0}},

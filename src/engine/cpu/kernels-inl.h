@@ -2,8 +2,8 @@
 // The kernels, written once; each kernels_<isa>.cc includes this file in a
 // namespace of its own and is compiled for its instruction set, where the
 // compiler turns the plain loops below into that set's vectors. Nothing here
-// may call an inline function with a body elsewhere: the linker could keep
-// the copy compiled for a newer machine.
+// may call an inline function with a body elsewhere, unless it is always
+// inlined: the linker could keep the copy compiled for a newer machine.
 #include <cmath>
 #include <cstdint>
 #include <cstring>

@@ -95,12 +95,13 @@ struct PoolSide {
   int64_t out;
   int64_t kernel;
   int64_t stride;
-  int64_t padding;          // before the first place
-  const PoolCover* covers;  // of each place; for the gradient
+  int64_t padding;                    // before the first place
+  const PoolCover* covers = nullptr;  // of each place; for the gradient
 };
 
 // Maps are [plane][height][width][lanes]: of C channels one plane with C lanes,
-// C with one, or C/B blocks with B, for each image.
+// C with one, or ⌈C/B⌉ blocks with B, for each image. Channels that fill up the
+// last block are zeros and stay it.
 struct MaxPoolShape {
   PoolSide down;
   PoolSide across;
@@ -108,8 +109,8 @@ struct MaxPoolShape {
   int64_t lanes;
   bool bfloat16;  // maps; else float32
 
-  // A winner is its place in its window, row by row; the type's last value says
-  // that the ReLU lets no gradient through. Bytes where they suffice, else
+  // A winner is its place in its window, row by row; −1, in the winners' type,
+  // says that the ReLU lets no gradient through. Bytes where they suffice, else
   // int32. Always inlined: a copy of its own could be one for a newer machine.
   [[gnu::always_inline]] bool winners_are_bytes() const {
     return down.kernel * across.kernel <= UINT8_MAX;

@@ -59,7 +59,7 @@ class LinearUnit final : public Unit {
                                        builder.forward_tick());
     if (!builder.training()) return;
     const int tick = builder.backward_tick();
-    if (relu_ != Relu::kNone) output_.value->UseAt(tick);
+    if (relu_ == Relu::kFused) output_.value->UseAt(tick);
     if (input_.gradient) {
       input_.gradient->UseAt(tick);
       if (tiles_) {
@@ -93,7 +93,7 @@ class LinearUnit final : public Unit {
   void Backward(const Slice& slice) override {
     float* dy = output_.gradient->floats();
     const int64_t elements = slice.images * out_;
-    if (relu_ != Relu::kNone) {
+    if (relu_ == Relu::kFused) {
       kernels_.relu_mask(output_.value->floats(), dy, elements);
     }
     if (batch_ > 0) {
@@ -208,7 +208,7 @@ class LinearUnit final : public Unit {
         .images = slice.images,
         .in = in_,
         .out = out_,
-        .relu = relu_ != Relu::kNone};
+        .relu = relu_ == Relu::kFused};
     const auto forward = UseTiles(slice.images) ? tiles_->forward
                          : bfloat16_            ? kernels_.linear_forward_bf16
                                                 : kernels_.linear_forward;

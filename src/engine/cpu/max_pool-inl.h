@@ -176,8 +176,8 @@ bool AreTriples(const PoolSide& across) {
          across.in == 2 * across.out + 1;
 }
 
-// A row of the input's gradient from kRows rows of such windows, of which it is
-// the row `first_place` / 3 of the first and two rows further up in the next.
+// A row of the input's gradient from kRows rows of such windows: in the first
+// it is the row `first_place` / 3, in the next one `down.stride` further up.
 // Each window is read once for its three places; the sums have GatherPlace's
 // order.
 template <int kRows, class Lane, class T, class W>

@@ -22,8 +22,8 @@ bool Is(const ModelSpec& model, size_t layer) {
          std::holds_alternative<Spec>(model.layers[layer].op);
 }
 
-// How a ReLU right after `layer` is fused into it.
-Relu FusedRelu(const ModelSpec& model, size_t layer) {
+// What becomes of a ReLU right after `layer`.
+Relu ReluAfter(const ModelSpec& model, size_t layer) {
   if (!Is<ReluSpec>(model, layer + 1)) return Relu::kNone;
   return Is<MaxPool2dSpec>(model, layer + 2) ? Relu::kByPool : Relu::kFused;
 }
@@ -131,7 +131,7 @@ void Network::AddUnits(Builder& builder, const ModelSpec& model,
     if (!builder.reached) first_trained_ = units_.size();
     builder.reached = builder.reached || Trains(model, i);
     if (const auto* conv = std::get_if<Conv2dSpec>(&op)) {
-      const Relu relu = FusedRelu(model, i);
+      const Relu relu = ReluAfter(model, i);
       add(MakeConvUnit(builder, name, *conv, infos[i].output, parameters_of(i),
                        relu, plan.For(name), last()));
       pool_rectifies = relu == Relu::kByPool;
