@@ -3,17 +3,31 @@ function(alexnet_compile_options target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wconversion
     $<$<BOOL:${ALEXNET_WERROR}>:-Werror>)
   if(ALEXNET_SANITIZE)
+    # A null pointer that is read stops the program anyway, and there are few
+    # casts down a hierarchy; the checks of both are a quarter of the time that
+    # everything takes to compile.
     target_compile_options(${target} PUBLIC -fsanitize=${ALEXNET_SANITIZE}
-      -fno-omit-frame-pointer -fno-sanitize-recover=all)
+      -fno-sanitize=null,vptr -fno-omit-frame-pointer -fno-sanitize-recover=all)
     target_link_options(${target} PUBLIC -fsanitize=${ALEXNET_SANITIZE})
   endif()
 endfunction()
 
-# With the sanitizers a target takes long to compile; what its own files compute
-# is little.
+# A target whose own files compute little: the program, the tests. They take long
+# to compile, with the sanitizers longest.
 function(alexnet_compile_quickly target)
   if(ALEXNET_SANITIZE)
     target_compile_options(${target} PRIVATE -O0)
+  else()
+    target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+  endif()
+endfunction()
+
+# The same for files of the library, with the sanitizers only.
+function(alexnet_quick_sources)
+  target_sources(alexnet PRIVATE ${ARGN})
+  if(ALEXNET_SANITIZE)
+    set_property(SOURCE ${ARGN} TARGET_DIRECTORY alexnet
+                 APPEND PROPERTY COMPILE_OPTIONS -O0)
   endif()
 endfunction()
 

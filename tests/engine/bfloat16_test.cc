@@ -16,7 +16,7 @@
 #include "engine/aligned.h"
 #include "engine/cpu/kernels.h"
 #include "engine/cpu/winograd.h"
-#include "engine/golden.h"
+#include "engine/relative_error.h"
 
 namespace alexnet::cpu {
 namespace {

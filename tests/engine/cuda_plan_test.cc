@@ -10,7 +10,7 @@
 #include "core/resize.h"
 #include "engine/cuda/kernel_plan.h"
 #include "engine/cuda/network_plan.h"
-#include "engine/golden.h"
+#include "engine/hashed_values.h"
 #include "engine/op_cases.h"
 
 namespace alexnet::cuda {

@@ -10,8 +10,9 @@
 
 #include "alexnet/error.h"
 #include "core/philox.h"
-#include "engine/golden.h"
+#include "engine/hashed_values.h"
 #include "engine/op_cases.h"
+#include "engine/relative_error.h"
 
 namespace alexnet {
 namespace {

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "alexnet/error.h"
-#include "engine/golden.h"
+#include "engine/hashed_values.h"
 #include "engine/loss.h"
 #include "engine/op_cases.h"
 #include "engine/reference/reference_network.h"

@@ -15,7 +15,7 @@
 #include "core/arena.h"
 #include "core/philox.h"
 #include "core/resize.h"
-#include "engine/golden.h"
+#include "engine/relative_error.h"
 
 namespace alexnet::cpu {
 namespace {

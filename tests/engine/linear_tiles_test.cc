@@ -14,8 +14,9 @@
 #include "alexnet/engine.h"
 #include "alexnet/error.h"
 #include "engine/aligned.h"
-#include "engine/golden.h"
+#include "engine/hashed_values.h"
 #include "engine/op_cases.h"
+#include "engine/relative_error.h"
 #include "engine/tile_buffers.h"
 
 namespace alexnet::cpu {

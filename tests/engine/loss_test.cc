@@ -7,6 +7,8 @@
 #include <limits>
 
 #include "engine/golden.h"
+#include "engine/hashed_values.h"
+#include "engine/relative_error.h"
 
 namespace alexnet {
 namespace {

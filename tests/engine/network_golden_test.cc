@@ -8,7 +8,9 @@
 
 #include "alexnet/engine.h"
 #include "engine/golden.h"
+#include "engine/hashed_values.h"
 #include "engine/op_cases.h"
+#include "engine/relative_error.h"
 
 namespace alexnet {
 namespace {

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "engine/golden.h"
+#include "engine/hashed_values.h"
+#include "engine/relative_error.h"
 
 namespace alexnet {
 namespace {

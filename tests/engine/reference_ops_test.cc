@@ -6,12 +6,14 @@
 #include <limits>
 
 #include "engine/golden.h"
+#include "engine/hashed_values.h"
 #include "engine/reference/conv2d.h"
 #include "engine/reference/linear.h"
 #include "engine/reference/local_response_norm.h"
 #include "engine/reference/map_response_norm.h"
 #include "engine/reference/max_pool2d.h"
 #include "engine/reference/relu.h"
+#include "engine/relative_error.h"
 #include "model/infer_layer.h"
 
 namespace alexnet {

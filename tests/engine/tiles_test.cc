@@ -17,7 +17,7 @@
 #include "engine/aligned.h"
 #include "engine/cpu/conv_pass.h"
 #include "engine/cpu/kernel_plan.h"
-#include "engine/golden.h"
+#include "engine/relative_error.h"
 #include "engine/tile_buffers.h"
 
 namespace alexnet::cpu {

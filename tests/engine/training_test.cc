@@ -8,9 +8,10 @@
 
 #include "alexnet/engine.h"
 #include "alexnet/error.h"
-#include "engine/golden.h"
+#include "engine/hashed_values.h"
 #include "engine/op_cases.h"
 #include "engine/optimizer.h"
+#include "engine/relative_error.h"
 
 namespace alexnet {
 namespace {

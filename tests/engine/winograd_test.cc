@@ -13,10 +13,11 @@
 #include "alexnet/error.h"
 #include "core/isa.h"
 #include "engine/cpu/conv_pass.h"
-#include "engine/golden.h"
+#include "engine/hashed_values.h"
 #include "engine/loss.h"
 #include "engine/op_cases.h"
 #include "engine/reference/reference_network.h"
+#include "engine/relative_error.h"
 
 namespace alexnet {
 namespace {

@@ -7,6 +7,7 @@
 
 #include "alexnet/model.h"
 #include "engine/golden.h"
+#include "engine/hashed_values.h"
 
 namespace alexnet {
 namespace {

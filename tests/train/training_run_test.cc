@@ -7,6 +7,7 @@
 
 #include "alexnet/error.h"
 #include "engine/golden.h"
+#include "engine/relative_error.h"
 #include "train/checkpoint.h"
 #include "train/files.h"
 #include "train/recipes.h"
