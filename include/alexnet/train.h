@@ -32,6 +32,9 @@ struct TrainOptions {
   // never.
   int64_t early_stop = 0;
   int64_t checkpoint_every = 0;  // steps; 0: only at the end of each epoch
+  // Seconds after a checkpoint, and after the start, in which steps and ends of
+  // epochs make none.
+  double checkpoint_pause = 0;
   int64_t loader_threads = 1;
 };
 
@@ -95,8 +98,10 @@ struct EpochReport {
 struct TrainHooks {
   std::function<void(const StepReport&)> on_step;
   std::function<void(const EpochReport&)> on_epoch;
-  // Called where a checkpoint is due: every checkpoint_every steps, at the end
-  // of each epoch, and when the run ends for whatever reason but an error.
+  // Called where a checkpoint is due: every checkpoint_every steps and at the
+  // end of each epoch, but for checkpoint_pause; after an epoch that was the
+  // best so far, if the run may stop early; and when the run ends for whatever
+  // reason but an error.
   std::function<void(const TrainPosition&)> on_checkpoint;
   // Called when a validation was the best so far. The engine's parameters are
   // then the weights that were validated: their average, if one is kept.

@@ -94,6 +94,7 @@ StringMap ToMetadata(const CheckpointInfo& info) {
                              {"best_loss", p.best.loss}})},
           {"kernel_plan", info.kernel_plan},
           {"isa", info.isa},
+          {"library", info.library},
           {"fingerprint", info.fingerprint},
           {"class_names", Dump(info.class_names)}};
 }
@@ -154,6 +155,8 @@ CheckpointInfo FromMetadata(const StringMap& metadata,
   info.position = PositionFrom(position, file);
   info.kernel_plan = Find(metadata, "kernel_plan", file);
   info.isa = Find(metadata, "isa", file);
+  const auto library = metadata.find("library");
+  if (library != metadata.end()) info.library = library->second;
   info.fingerprint = Find(metadata, "fingerprint", file);
   const Json names =
       Json::parse(Find(metadata, "class_names", file), nullptr, false);

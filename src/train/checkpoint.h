@@ -25,6 +25,7 @@ struct CheckpointInfo {
   TrainPosition position;
   std::string kernel_plan;
   std::string isa;          // of the machine's kernels
+  std::string library;      // Engine::library; empty also where not recorded
   std::string fingerprint;  // of the training images
   std::vector<std::string> class_names;
 };

@@ -22,8 +22,7 @@ std::vector<Texts> AllTexts(const RunOptions& options) {
 
 bool LeftToTheProgram(const Texts& option) {
   return (option.name == "device" && option.value == "auto") ||
-         ((option.name == "threads" || option.name == "slice-size") &&
-          option.value == "0");
+         (option.name == "threads" && option.value == "0");
 }
 
 }  // namespace
@@ -54,6 +53,11 @@ ResumedOptions MergeForResume(const RunOptions& checkpoint,
     CopyOption(now, option.name, merged.options);
     merged.changes.push_back(
         Concat(option.name, ": ", before[i].value, ", now ", option.value));
+  }
+  // What suited one device need not fit another.
+  if (merged.options.device != checkpoint.device &&
+      !now.given.contains("slice-size")) {
+    merged.options.slice_size = 0;
   }
   if (!refused.empty()) {
     throw UsageError(

@@ -54,6 +54,25 @@ RunOptions WithRecipe(RunOptions options) {
   return options;
 }
 
+// Left to the program, checkpoints take a small part of the time: a GPU does
+// 500 steps in less time than a file of three times the weights takes.
+TrainOptions LoopOptions(const RunOptions& options, const Dataset& training) {
+  constexpr int64_t kSteps = 500;
+  constexpr double kPause = 60;
+  const bool left_to_us = options.checkpoint_every == 0;
+  return {.epochs = options.epochs,
+          .learning_rate = options.lr,
+          .schedule = ScheduleOf(options),
+          .shuffle = options.shuffle,
+          .seed = options.seed,
+          .max_steps = options.max_steps,
+          .time_budget = options.time_budget,
+          .early_stop = options.early_stop,
+          .checkpoint_every = left_to_us ? kSteps : options.checkpoint_every,
+          .checkpoint_pause = left_to_us ? kPause : 0,
+          .loader_threads = LoaderThreads(options, training)};
+}
+
 class Run {
  public:
   Run(const RunOptions& options, const RunCallbacks& callbacks)
@@ -244,12 +263,24 @@ void Run::BeginWeights() {
 
 // Moving a run is allowed; only the promise of equal bits ends there.
 void Run::WarnOfAnotherMachine() const {
-  const std::string_view isa = Name(SelectedIsa());
-  if (engine_->spec().device != Device::kCpu || checkpoint_->isa == isa) return;
-  Warn(Concat("the checkpoint was made with ", checkpoint_->isa,
-              " instructions, this process uses ", isa,
-              ": the result will differ in the last bits from that of a run "
-              "never interrupted"));
+  const auto warn = [this](const std::string& before, const std::string& now) {
+    Warn(Concat("the checkpoint was made with ", before, ", this process uses ",
+                now,
+                ": the result will differ in the last bits from that of a run "
+                "never interrupted"));
+  };
+  const std::string isa(Name(SelectedIsa()));
+  const std::string library = engine_->library();
+  if (engine_->spec().device == Device::kCpu && checkpoint_->isa != isa) {
+    warn(checkpoint_->isa + " instructions", isa);
+  } else if (!checkpoint_->library.empty() && checkpoint_->library != library) {
+    warn(checkpoint_->library, library.empty() ? "no library" : library);
+  } else if (checkpoint_->options.slice_size != engine_->spec().slice_size) {
+    warn(Concat("slices of ", checkpoint_->options.slice_size, " images"),
+         Concat("slices of ", engine_->spec().slice_size));
+  } else if (checkpoint_->kernel_plan != engine_->kernel_plan()) {
+    warn("algorithms that are not to be had here", "others");
+  }
 }
 
 // As late as possible: whatever is wrong with options, data or machine is
@@ -265,17 +296,7 @@ TrainEnd Run::TrainToTheEnd(RunRecord& record, RunResult& result) {
     const Dataset& training = TrainingImages();
     const TrainEnd end =
         Train(*engine_, training, ValidationImages(),
-              {.epochs = options_.epochs,
-               .learning_rate = options_.lr,
-               .schedule = ScheduleOf(options_),
-               .shuffle = options_.shuffle,
-               .seed = options_.seed,
-               .max_steps = options_.max_steps,
-               .time_budget = options_.time_budget,
-               .early_stop = options_.early_stop,
-               .checkpoint_every = options_.checkpoint_every,
-               .loader_threads = LoaderThreads(options_, training)},
-              position_, Hooks(result));
+              LoopOptions(options_, training), position_, Hooks(result));
     if (end == TrainEnd::kFinished) SaveTheWeights();
     record.Write(end == TrainEnd::kFinished ? "finished" : "stopped",
                  position_);
@@ -322,6 +343,7 @@ void Run::SaveCheckpoint(const TrainPosition& position) {
                                .position = position,
                                .kernel_plan = engine_->kernel_plan(),
                                .isa = std::string(Name(SelectedIsa())),
+                               .library = engine_->library(),
                                .fingerprint = images_->fingerprint(),
                                .class_names = images_->class_names()});
   saved_ = position;

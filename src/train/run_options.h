@@ -59,10 +59,10 @@ struct RunOptions {
   int64_t accumulate = 1;
   uint64_t seed = 0;
   bool shuffle = false;
-  int64_t max_steps = 0;           // 0: no limit beyond the epochs
-  double time_budget = 0;          // seconds; 0: no limit
-  int64_t early_stop = 0;          // epochs; 0: never
-  int64_t checkpoint_every = 500;  // steps; 0: only at the end of each epoch
+  int64_t max_steps = 0;         // 0: no limit beyond the epochs
+  double time_budget = 0;        // seconds; 0: no limit
+  int64_t early_stop = 0;        // epochs; 0: never
+  int64_t checkpoint_every = 0;  // steps; 0: the program decides
   double val_fraction = 0;
   std::array<float, 3> mean = {0.5F, 0.5F, 0.5F};
   std::array<float, 3> std = {0.5F, 0.5F, 0.5F};
@@ -188,7 +188,9 @@ void ForEachOption(Options&& options, Visitor&& visit) {
       "and keep the best weights (0: never)",
       kAdjustable);
   add(o.checkpoint_every, "checkpoint-every",
-      "steps between checkpoints (0: only after each epoch)", kAdjustable);
+      "steps between checkpoints; one comes after each epoch, too (0: once a "
+      "minute at most)",
+      kAdjustable);
   add(o.val_fraction, "val-fraction",
       "part of the training images held out for the accuracy after each epoch");
   add(o.mean, "mean", "of the normalisation, R,G,B");
@@ -204,7 +206,7 @@ void ForEachOption(Options&& options, Visitor&& visit) {
   add(o.kernel_plan, "kernel-plan",
       "file with the algorithm of each convolution, as bench --tune writes it");
   add(o.slice_size, "slice-size",
-      "images worked on at once (0: as many as suit the machine)");
+      "images worked on at once (0: as many as suit the machine)", kAdjustable);
   add(o.out, "out", "folder of the run", kSession);
   add(o.resume, "resume", "go on from the folder's checkpoint, if it has one",
       kSession);

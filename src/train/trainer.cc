@@ -31,9 +31,10 @@ void Check(const TrainOptions& options, const TrainPosition& position,
           Concat("learning rate: got ", options.learning_rate,
                  ", expected a positive number"));
   require(options.max_steps >= 0 && options.checkpoint_every >= 0 &&
-              options.early_stop >= 0 && options.time_budget >= 0,
-          "max steps, steps between checkpoints, epochs before an early stop "
-          "and the time budget cannot be negative");
+              options.checkpoint_pause >= 0 && options.early_stop >= 0 &&
+              options.time_budget >= 0,
+          "max steps, steps and seconds between checkpoints, epochs before an "
+          "early stop and the time budget cannot be negative");
   CheckSchedule(options.schedule);
   require(options.loader_threads > 0,
           Concat("loader threads: got ", options.loader_threads,
@@ -88,6 +89,7 @@ class Trainer {
   double LearningRate() const;
   bool FinishEpoch(Clock::time_point epoch_start);
   bool Validate(EpochReport& report);
+  void CheckpointAfterPause();
   void Checkpoint();
   void WarnIfStuck(double loss);
   [[noreturn]] void ThrowNonFinite(const NonFinite& found) const;
@@ -115,6 +117,7 @@ class Trainer {
   StagedImages staged_training_;
   StagedImages staged_validation_;
   bool changed_since_checkpoint_ = true;
+  Clock::time_point last_checkpoint_ = Clock::now();
 };
 
 // The held-out images are often part of the same set: it is staged once.
@@ -124,13 +127,21 @@ void Trainer::Stage() {
     return keeps ? set.LoadedView() : set.staged_view();
   };
   const ImageView images = view(training_);
-  if (!images.pixels.empty()) staged_training_ = engine_.Stage(images);
+  const auto stage = [this](const ImageView& set) {
+    const StagedImages staged = engine_.Stage(set);
+    if (staged.id < 0 && hooks_.on_warning) {
+      hooks_.on_warning(
+          "the GPU has no room for the images: every batch brings its own");
+    }
+    return staged;
+  };
+  if (!images.pixels.empty()) staged_training_ = stage(images);
   if (validation_ == nullptr) return;
   const ImageView others = view(*validation_);
   if (others.pixels.empty()) return;
   const bool same = others.pixels.data() == images.pixels.data() &&
                     others.pixels.size() == images.pixels.size();
-  staged_validation_ = same ? staged_training_ : engine_.Stage(others);
+  staged_validation_ = same ? staged_training_ : stage(others);
 }
 
 // From position_.in_epoch on, which is not 0 in a resumed epoch. The position
@@ -161,7 +172,7 @@ TrainEnd Trainer::RunEpoch() {
     WarnIfStuck(report.result.loss);
     const bool due = options_.checkpoint_every > 0 &&
                      position_.step % options_.checkpoint_every == 0;
-    if (due && !EpochDone()) Checkpoint();
+    if (due && !EpochDone()) CheckpointAfterPause();
   }
   if (EpochDone() && !FinishEpoch(start)) return TrainEnd::kStopped;
   return TrainEnd::kFinished;
@@ -252,8 +263,17 @@ bool Trainer::FinishEpoch(Clock::time_point epoch_start) {
   next.seconds = position_.seconds;
   position_ = next;
   changed_since_checkpoint_ = true;
-  Checkpoint();
+  // The best weights are in a file of their own, which must not be newer.
+  if (options_.early_stop > 0 && position_.best.epoch == report.epoch) {
+    Checkpoint();
+  } else {
+    CheckpointAfterPause();
+  }
   return true;
+}
+
+void Trainer::CheckpointAfterPause() {
+  if (SecondsSince(last_checkpoint_) >= options_.checkpoint_pause) Checkpoint();
 }
 
 void Trainer::Checkpoint() {
@@ -261,6 +281,7 @@ void Trainer::Checkpoint() {
     hooks_.on_checkpoint(position_);
   }
   changed_since_checkpoint_ = false;
+  last_checkpoint_ = Clock::now();
 }
 
 void Trainer::WarnIfStuck(double loss) {

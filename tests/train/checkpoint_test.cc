@@ -37,6 +37,7 @@ CheckpointInfo Info(int64_t step) {
                    .images = 40};
   info.kernel_plan = "plan\n\"of many\" lines";
   info.isa = "some";
+  info.library = "kernels 1.2";
   info.fingerprint = "abc";
   info.class_names = {"cat", "d\"og"};
   return info;
@@ -96,6 +97,7 @@ TEST_F(CheckpointTest, BringsEverythingBack) {
   EXPECT_EQ(info.position.images, 40);
   EXPECT_EQ(info.kernel_plan, expected.kernel_plan);
   EXPECT_EQ(info.isa, expected.isa);
+  EXPECT_EQ(info.library, expected.library);
   EXPECT_EQ(info.fingerprint, expected.fingerprint);
   EXPECT_EQ(info.class_names, expected.class_names);
 }

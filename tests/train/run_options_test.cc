@@ -194,13 +194,32 @@ TEST(Resume, WhatChangesTheMeaningIsRefusedWithBothValues) {
                             "18446744073709551615")));
 }
 
+TEST(Resume, TheSliceSizeCanChangeAndSuitsTheDevice) {
+  RunOptions checkpoint;
+  checkpoint.device = "cpu";
+  checkpoint.slice_size = 16;
+  RunOptions now;
+  now.device = "cuda";
+  now.given = {"device"};
+  EXPECT_EQ(MergeForResume(checkpoint, now).options.slice_size, 0);
+  now.slice_size = 8;
+  now.given = {"device", "slice-size"};
+  EXPECT_EQ(MergeForResume(checkpoint, now).options.slice_size, 8);
+  now.given = {"slice-size"};
+  const ResumedOptions merged = MergeForResume(checkpoint, now);
+  EXPECT_EQ(merged.options.slice_size, 8);
+  EXPECT_THAT(merged.changes, testing::ElementsAre("slice-size: 16, now 8"));
+  now.slice_size = 0;
+  EXPECT_EQ(MergeForResume(checkpoint, now).options.slice_size, 0);
+}
+
 TEST(Resume, AutomaticMeansAsBefore) {
   RunOptions checkpoint;
   checkpoint.device = "cpu";
   checkpoint.threads = 3;
   checkpoint.slice_size = 16;
   RunOptions now;
-  now.given = {"device", "threads", "slice-size"};
+  now.given = {"device", "threads"};
   const ResumedOptions merged = MergeForResume(checkpoint, now);
   EXPECT_EQ(merged.options.device, "cpu");
   EXPECT_EQ(merged.options.threads, 3);

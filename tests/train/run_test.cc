@@ -79,6 +79,19 @@ TEST(Run, LeavesEveryFile) {
   EXPECT_TRUE(run["ended"].is_string());
 }
 
+TEST(Run, MakesNoCheckpointsInARunOfSecondsButTheLast) {
+  for (const int64_t every : {0, 1000}) {
+    const TempFolder folder;
+    RunOptions options = SmallRun(folder.path());
+    options.checkpoint_every = every;
+    RunTraining(options, WithFakeEngine());
+    EXPECT_TRUE(std::filesystem::exists(folder.path() / kCheckpointFile));
+    // Where steps are counted, the first epoch's end has one, too.
+    EXPECT_EQ(std::filesystem::exists(folder.path() / kPreviousCheckpointFile),
+              every > 0);
+  }
+}
+
 TEST(Run, StoppedLeavesACheckpointAndNoWeights) {
   const TempFolder folder;
   const RunResult result =
@@ -260,6 +273,55 @@ TEST(Run, ResumingReportsWhatIsChangedAndRefusesWhatMustNot) {
   const RunResult result = RunTraining(options, callbacks);
   EXPECT_THAT(messages, Contains("lr: 0.01, now 1e-04"));
   EXPECT_EQ(result.options.lr, 1e-4);
+}
+
+// An engine that computes with `library`, by `plan`.
+RunCallbacks WithLibrary(const std::string& library, const std::string& plan) {
+  struct Engine : FakeEngine {
+    using FakeEngine::FakeEngine;
+    std::string library() const override { return name; }
+    std::string kernel_plan() const override { return plan; }
+    std::string name, plan;
+  };
+  RunCallbacks callbacks;
+  callbacks.make_engine = [=](const EngineSpec& spec) {
+    auto engine = std::make_unique<Engine>(spec);
+    engine->name = library;
+    engine->plan = plan;
+    return engine;
+  };
+  return callbacks;
+}
+
+TEST(Run, ResumingWithOtherKernelsSaysSo) {
+  const TempFolder folder;
+  RunUntil(2, SmallRun(folder.path()), WithLibrary("kernels 1", "plan 1"));
+  const auto said = [&](const char* library, const char* plan,
+                        int64_t slice_size = 8) {
+    std::vector<std::string> warnings;
+    RunCallbacks callbacks = WithLibrary(library, plan);
+    callbacks.on_warning = [&](const std::string& text) {
+      warnings.push_back(text);
+    };
+    // Stops at once, and the checkpoint stays.
+    std::stop_source stop;
+    stop.request_stop();
+    callbacks.stop = stop.get_token();
+    RunOptions options = Resumed(folder.path());
+    options.slice_size = slice_size;
+    options.given = {"slice-size"};
+    RunTraining(options, callbacks);
+    return warnings;
+  };
+  EXPECT_THAT(said("kernels 1", "plan 1"), IsEmpty());
+  EXPECT_THAT(said("kernels 2", "plan 1"),
+              Contains(HasSubstr("made with kernels 1, this process uses "
+                                 "kernels 2: the result will differ")));
+  EXPECT_THAT(said("kernels 1", "plan 2"),
+              Contains(HasSubstr("algorithms that are not to be had here")));
+  EXPECT_THAT(said("kernels 1", "plan 2", 4),
+              Contains(HasSubstr("made with slices of 8 images, this process "
+                                 "uses slices of 4")));
 }
 
 TEST(Run, AFinishedRunCanBeTrainedFurther) {

@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <numeric>
 #include <optional>
+#include <string>
 
 #include "alexnet/train.h"
 #include "train/fake_engine.h"
@@ -223,6 +225,45 @@ TEST(Train, AsksForCheckpointsWhereTheyAreDue) {
   using P = std::pair<int64_t, int64_t>;
   EXPECT_THAT(saved, ElementsAre(P{2, 0}, P{4, 0}, P{5, 1}, P{6, 1}, P{8, 1},
                                  P{10, 2}, P{12, 2}, P{13, 2}));
+}
+
+TEST(Train, MakesOnlyTheLastCheckpointInTheirPause) {
+  const TinyImages images(20);
+  FakeEngine engine(TinySpec());
+  std::vector<int64_t> saved;
+  TrainHooks hooks;
+  hooks.on_checkpoint = [&](const TrainPosition& p) {
+    saved.push_back(p.step);
+  };
+  TrainPosition position;
+  Train(engine, images, nullptr,
+        {.epochs = 3,
+         .max_steps = 13,
+         .checkpoint_every = 2,
+         .checkpoint_pause = 3600},
+        position, hooks);
+  EXPECT_THAT(saved, ElementsAre(13));
+}
+
+// Its weights lie in a file beside the checkpoint, which must know of them.
+TEST(Train, ABestEpochHasACheckpointWhateverThePause) {
+  const TinyImages images(20);
+  FakeEngine engine(TinySpec());
+  std::vector<std::string> events;
+  TrainHooks hooks;
+  hooks.on_best = [&] { events.push_back("best"); };
+  hooks.on_step = [&](const StepReport&) { events.push_back("step"); };
+  hooks.on_checkpoint = [&](const TrainPosition&) {
+    events.push_back("checkpoint");
+  };
+  TrainPosition position;
+  Train(engine, images, &images,
+        {.epochs = 4, .early_stop = 9, .checkpoint_pause = 3600}, position,
+        hooks);
+  const auto best = std::ranges::find(events, "best");
+  ASSERT_NE(best, events.end());
+  ASSERT_LT(best - events.begin(), 6);  // of the first epoch
+  EXPECT_EQ(best[1], "checkpoint");
 }
 
 TEST(Train, StopsAfterTheStepWithACheckpoint) {
