@@ -35,7 +35,8 @@ struct Expected {
 // A new engine, of initial parameters, with as many drawn images as its batch
 // takes.
 struct Trial {
-  Trial(const ModelSpec& model, int64_t count, Precision precision);
+  Trial(const ModelSpec& model, int64_t count, Precision precision,
+        Algorithms algorithms = Algorithms::kExact);
   ModelSpec model;
   Images images;
   std::unique_ptr<Engine> engine;
@@ -56,7 +57,7 @@ Expected Reference(const ModelSpec& model, int64_t images,
 Errors Compare(const Trial& trial, const Expected& expected);
 
 // How far operations, and a whole AlexNet, may be off.
-Errors LimitsOf(Precision precision);
+Errors LimitsOf(Precision precision, Algorithms algorithms);
 
 // The largest error of logits from images of another size against the reference
 // engine's; at least 1 if a resized pixel is not equal.

@@ -20,7 +20,7 @@ namespace alexnet::gpu_check {
 namespace {
 
 double Accuracy(Engine& engine, const Images& images) {
-  const StagedImages staged = engine.Stage(images.view);
+  const StagedImages staged = Stage(engine, images);
   const auto batch_size = static_cast<size_t>(engine.spec().batch_size);
   const auto classes = static_cast<size_t>(engine.spec().model.classes);
   std::vector<float> logits;
@@ -45,8 +45,9 @@ double Accuracy(Engine& engine, const Images& images) {
 
 std::optional<double> GpuMemoryInUse() {
   const std::unique_ptr<FILE, int (*)(FILE*)> pipe(
-      popen("nvidia-smi -i 0 --query-gpu=memory.used "
-            "--format=csv,noheader,nounits 2>/dev/null",
+      popen("all=${CUDA_VISIBLE_DEVICES:-0}; nvidia-smi -i \"${all%%,*}\" "
+            "--query-gpu=memory.used --format=csv,noheader,nounits "
+            "2>/dev/null",
             "r"),
       pclose);
   double mebibytes = 0;
@@ -54,20 +55,19 @@ std::optional<double> GpuMemoryInUse() {
   return mebibytes * (1 << 20);
 }
 
-Speed MeasureTraining(int64_t batch, Precision precision,
-                      std::optional<double> idle) {
+Speed MeasureTraining(const EngineSpec& spec, std::optional<double> idle) {
   constexpr int64_t kWarmUp = 10;
   constexpr double kRunSeconds = 0.3;
   std::array<double, 5> rates{};
+  const int64_t batch = spec.batch_size;
   const auto begin = Clock::now();
-  const std::unique_ptr<Engine> engine =
-      MakeEngine(CudaSpec(MakePreset("note"), kCifar, batch, precision));
+  const std::unique_ptr<Engine> engine = MakeEngine(spec);
   Initialize(*engine, 1);
   Speed speed;
   speed.setup_seconds = SecondsSince(begin);
   speed.plan = engine->kernel_plan();
-  const Images data(kCifar, 4 * batch, 10);
-  const StagedImages staged = engine->Stage(data.view);
+  const Images data(kCifar, 50000, 10);
+  const StagedImages staged = Stage(*engine, data);
   for (const MemoryUse& use : engine->Memory()) speed.memory += use.bytes;
   Train(*engine, data, staged, kWarmUp);
   const auto warm = Clock::now();
@@ -94,7 +94,7 @@ double EpochSeconds(Precision precision) {
   const std::unique_ptr<Engine> engine =
       MakeEngine(CudaSpec(MakePreset("note"), kCifar, kBatch, precision));
   Initialize(*engine, 1);
-  const StagedImages staged = engine->Stage(data.view);
+  const StagedImages staged = Stage(*engine, data);
   Train(*engine, data, staged, 20);
   const auto begin = Clock::now();
   Train(*engine, data, staged, 50000 / kBatch);
@@ -110,7 +110,7 @@ int WholeJob(const std::string& file) {
       CudaSpec(MakePreset("note"), kCifar, kBatch, Precision::kBfloat16));
   Initialize(*engine, 1);
   const double setup = SecondsSince(begin);
-  Train(*engine, train, engine->Stage(train.view), 2 * 50000 / kBatch);
+  Train(*engine, train, Stage(*engine, train), 2 * 50000 / kBatch);
   const double trained = SecondsSince(begin);
   const std::vector<float> weights = AllWeights(*engine);
   std::ofstream out(file, std::ios::binary);

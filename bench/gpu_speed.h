@@ -10,8 +10,8 @@
 
 namespace alexnet::gpu_check {
 
-// Bytes of the first GPU that are in use, by whomever; empty where nvidia-smi
-// does not tell.
+// Bytes of the GPU that are in use, by whomever; empty where nvidia-smi does
+// not tell.
 std::optional<double> GpuMemoryInUse();
 
 struct Speed {
@@ -24,10 +24,9 @@ struct Speed {
   std::string plan;
 };
 
-// Of training steps, in several runs of some tenths of a second. `idle` is what
-// the GPU had in use before this process came to it.
-Speed MeasureTraining(int64_t batch, Precision precision,
-                      std::optional<double> idle);
+// Of training steps on CIFAR-10's images, in several runs of some tenths of a
+// second. `idle` is what the GPU had in use before this process came to it.
+Speed MeasureTraining(const EngineSpec& spec, std::optional<double> idle);
 
 // The seconds of an epoch of 50,000 images that are resized in every step, in
 // batches of 32.

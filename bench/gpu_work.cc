@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "gpu_work.h"
 
+#include "alexnet/error.h"
+
 namespace alexnet::gpu_check {
 namespace {
 
@@ -23,16 +25,25 @@ Images::Images(const Shape3& shape, int64_t count, int64_t classes) {
 }
 
 EngineSpec CudaSpec(const ModelSpec& model, const Shape3& source, int64_t batch,
-                    Precision precision) {
+                    Precision precision, Algorithms algorithms) {
   EngineSpec spec;
   spec.model = model;
   spec.source = source;
   spec.batch_size = batch;
   spec.precision = precision;
-  spec.algorithms = Algorithms::kExact;
+  spec.algorithms = algorithms;
   spec.device = Device::kCuda;
   spec.seed = 5;
   return spec;
+}
+
+StagedImages Stage(Engine& engine, const Images& images) {
+  const StagedImages staged = engine.Stage(images.view);
+  if (staged.id < 0) {
+    throw Error(
+        Concat("the GPU has no room for ", images.labels.size(), " images"));
+  }
+  return staged;
 }
 
 std::vector<float> AllWeights(Engine& engine) {

@@ -29,7 +29,11 @@ struct Images {
 inline constexpr Shape3 kCifar = {3, 32, 32};
 
 EngineSpec CudaSpec(const ModelSpec& model, const Shape3& source, int64_t batch,
-                    Precision precision);
+                    Precision precision,
+                    Algorithms algorithms = Algorithms::kExact);
+
+// Throws Error where the GPU has no room for them.
+StagedImages Stage(Engine& engine, const Images& images);
 
 // `steps` steps over staged images, waiting a few steps behind.
 void Train(Engine& engine, const Images& data, StagedImages staged,

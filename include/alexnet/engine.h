@@ -198,7 +198,8 @@ class Engine {
   virtual const EngineSpec& spec() const = 0;
 
   // Makes images known to the engine (a GPU copies them); they can then be
-  // addressed by index. On the CPU the memory is referred to, not copied.
+  // addressed by index. On the CPU the memory is referred to, not copied. The
+  // id is −1 where a GPU has no room for them: batches then bring their own.
   virtual StagedImages Stage(ImageView images) = 0;
 
   // Forward, loss (cross-entropy of softmax, mean over the images), backward,

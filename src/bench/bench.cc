@@ -53,9 +53,8 @@ class Batches {
     const ImageView images = engine.spec().device == Device::kCuda
                                  ? dataset.LoadedView()
                                  : dataset.staged_view();
-    if (!images.pixels.empty()) {
-      staged_ = engine.Stage(images);
-    } else {
+    if (!images.pixels.empty()) staged_ = engine.Stage(images);
+    if (staged_.id < 0) {
       pixels_.resize(
           static_cast<size_t>(size_ * dataset.image_shape().elements()));
     }

@@ -63,6 +63,13 @@ ALEXNET_HOST_DEVICE bool DropoutKeeps(const DropoutMask& mask, int64_t e) {
   return keep[e % 4];
 }
 
+// What a channel adds to gradients of response normalisation.
+template <class T>
+struct NormShare {
+  T own;     // dy·scale^−beta, to its own
+  T others;  // dy·x·scale^(−beta − 1), to each whose value is in its window
+};
+
 // Local response normalisation at one pixel. x(c) and dy(c) give a channel's
 // value.
 template <class T>
@@ -96,13 +103,26 @@ struct NormFormula {
   // `after` up, so d lies from c − after to c + before.
   template <class X, class Dy>
   ALEXNET_HOST_DEVICE T Backward(int64_t c, const X& x, const Dy& dy) const {
+    const auto others = [&](int64_t d) { return Share(d, x, dy(d)).others; };
+    return Gradient(c, x, Share(c, x, dy(c)).own, others);
+  }
+
+  // The two parts of Backward: what channel d, with its gradient, has for
+  // itself and for the others, …
+  template <class X>
+  ALEXNET_HOST_DEVICE NormShare<T> Share(int64_t d, const X& x, T dy) const {
+    const T scale = Scale(d, x);
+    const T power = std::pow(scale, -beta);
+    return {dy * power, dy * x(d) * power / scale};
+  }
+
+  // … and what they all have for channel c.
+  template <class X, class Others>
+  ALEXNET_HOST_DEVICE T Gradient(int64_t c, const X& x, T own,
+                                 const Others& others) const {
     T sum = 0;
-    T own = 0;
     for (int64_t d = First(c - after); d <= Last(c + before); ++d) {
-      const T scale = Scale(d, x);
-      const T power = std::pow(scale, -beta);
-      sum += dy(d) * x(d) * power / scale;
-      if (d == c) own = dy(d) * power;
+      sum += others(d);
     }
     return own - factor * x(c) * sum;
   }

@@ -11,15 +11,18 @@
 
 namespace alexnet {
 
-// The first of the largest values. A NaN counts as largest, as in PyTorch.
+// A NaN counts as larger than all else, as in PyTorch.
+template <class T>
+ALEXNET_HOST_DEVICE bool IsLarger(T value, T than) {
+  return value > than || (value != value && than == than);
+}
+
+// The first of the largest values.
 template <class T>
 ALEXNET_HOST_DEVICE int64_t ArgMax(std::span<const T> values) {
   size_t best = 0;
   for (size_t i = 1; i < values.size(); ++i) {
-    if (values[i] > values[best] ||
-        (values[i] != values[i] && values[best] == values[best])) {
-      best = i;
-    }
+    if (IsLarger(values[i], values[best])) best = i;
   }
   return static_cast<int64_t>(best);
 }
@@ -34,9 +37,23 @@ ALEXNET_HOST_DEVICE double LogSumExp(std::span<const T> logits) {
   return top + std::log(sum);
 }
 
-// loss = Σ t·(log Σ exp(z) − z);  gradient = scale·(Σt·softmax(z) − t), where
-// target(c) gives t. `gradient` may be empty, when it is not wanted. Sums are
-// double.
+// t·(log Σ exp(z) − z). A class without weight adds nothing, whatever its
+// logit.
+template <class T>
+ALEXNET_HOST_DEVICE double LossTerm(double t, double log_sum, T z) {
+  return t == 0 ? 0 : t * (log_sum - static_cast<double>(z));
+}
+
+// scale·(Σt·softmax(z) − t), with `total` = Σt.
+template <class T>
+ALEXNET_HOST_DEVICE double LogitGradient(double t, double total, double log_sum,
+                                         T z, double scale) {
+  const double softmax = std::exp(static_cast<double>(z) - log_sum);
+  return scale * (total * softmax - t);
+}
+
+// The sum of LossTerm and each LogitGradient, where target(c) gives t.
+// `gradient` may be empty, when it is not wanted. Sums are double.
 template <class G, class T, class Target>
 ALEXNET_HOST_DEVICE double CrossEntropy(std::span<G> gradient,
                                         std::span<const T> logits,
@@ -47,27 +64,51 @@ ALEXNET_HOST_DEVICE double CrossEntropy(std::span<G> gradient,
   for (size_t c = 0; c < logits.size(); ++c) {
     const double t = target(c);
     total += t;
-    // A class without weight adds nothing, whatever its logit.
-    if (t != 0) loss += t * (log_sum - static_cast<double>(logits[c]));
+    loss += LossTerm(t, log_sum, logits[c]);
   }
   for (size_t c = 0; c < gradient.size(); ++c) {
-    const double softmax = std::exp(static_cast<double>(logits[c]) - log_sum);
-    gradient[c] = static_cast<G>(scale * (total * softmax - target(c)));
+    gradient[c] = static_cast<G>(
+        LogitGradient(target(c), total, log_sum, logits[c], scale));
   }
   return loss;
 }
 
 // t = 1 for the label, else 0; smoothed, (1 − ε)·t + ε/classes.
+struct LabelTarget {
+  ALEXNET_HOST_DEVICE LabelTarget(int32_t label, size_t classes,
+                                  double smoothing)
+      : truth(static_cast<size_t>(label)),
+        share(smoothing / static_cast<double>(classes)),
+        of_truth(1 - smoothing + share) {}
+  ALEXNET_HOST_DEVICE double operator()(size_t c) const {
+    return c == truth ? of_truth : share;
+  }
+  size_t truth;
+  double share;
+  double of_truth;
+};
+
+// t is the class's probability, smoothed in the same way.
+struct SoftTarget {
+  ALEXNET_HOST_DEVICE SoftTarget(std::span<const float> of_classes,
+                                 double smoothing)
+      : probabilities(of_classes),
+        share(smoothing / static_cast<double>(of_classes.size())),
+        rest(1 - smoothing) {}
+  ALEXNET_HOST_DEVICE double operator()(size_t c) const {
+    return rest * static_cast<double>(probabilities[c]) + share;
+  }
+  std::span<const float> probabilities;
+  double share;
+  double rest;
+};
+
 template <class G, class T>
 ALEXNET_HOST_DEVICE double SoftmaxCrossEntropy(std::span<G> gradient,
                                                std::span<const T> logits,
                                                int32_t label, double scale,
                                                double smoothing = 0) {
-  const auto truth = static_cast<size_t>(label);
-  const double share = smoothing / static_cast<double>(logits.size());
-  const auto target = [&](size_t c) {
-    return c == truth ? 1 - smoothing + share : share;
-  };
+  const LabelTarget target(label, logits.size(), smoothing);
   return CrossEntropy(gradient, logits, target, scale);
 }
 
@@ -75,11 +116,8 @@ template <class G, class T>
 ALEXNET_HOST_DEVICE double SoftmaxCrossEntropy(
     std::span<G> gradient, std::span<const T> logits,
     std::span<const float> probabilities, double scale, double smoothing = 0) {
-  const double share = smoothing / static_cast<double>(logits.size());
-  const auto target = [&](size_t c) {
-    return (1 - smoothing) * static_cast<double>(probabilities[c]) + share;
-  };
-  return CrossEntropy(gradient, logits, target, scale);
+  return CrossEntropy(gradient, logits, SoftTarget(probabilities, smoothing),
+                      scale);
 }
 
 }  // namespace alexnet

@@ -71,6 +71,18 @@ TEST(CudnnEngines, AreThoseThatKeepThePromises) {
   }
 }
 
+TEST(StagedImages, AreLeftToTheBatchesWhereTheGpuHasNoRoom) {
+  const auto engine = Make(Precision::kFloat32, Algorithms::kExact);
+  const std::vector<uint8_t> pixels(2 * 3 * 8 * 8);
+  const ImageView images = {pixels, {3, 8, 8}};
+  EXPECT_EQ(engine->Stage(images).id, 0);
+  setenv("CUDA_HOST_BYTES", "67108864", 1);  // what is to be left
+  const StagedImages refused = engine->Stage(images);
+  unsetenv("CUDA_HOST_BYTES");
+  EXPECT_EQ(refused.id, -1);
+  EXPECT_EQ(engine->Stage(images).id, 1);
+}
+
 // Both types are there to be chosen from.
 TEST(CudnnEngines, WriteWeightGradientsInEitherType) {
   for (const std::string engine : {"f0:0=3", "b0:0=3"}) {

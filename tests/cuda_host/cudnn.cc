@@ -51,6 +51,8 @@ constexpr int kTf32 = 2;
 constexpr int kWinograd = 3;
 constexpr int kUnsupported = 4;
 constexpr int kFailing = 5;
+constexpr int kLargeTile = 6;
+constexpr int kAllocating = 7;  // which a capture does not allow
 constexpr size_t kWorkspace = size_t{1} << 10;
 
 std::set<const HostDescriptor*>& Alive() {
@@ -252,7 +254,8 @@ std::vector<int> EnginesOf(cudnnBackendHeurMode_t mode) {
     case CUDNN_HEUR_MODE_A:
       return {kRandom, kTf32, kExact};
     case CUDNN_HEUR_MODE_B:
-      return {kWinograd, kUnsupported, kFailing, kExact};
+      return {kWinograd,  kUnsupported, kFailing,
+              kLargeTile, kAllocating,  kExact};
     case CUDNN_HEUR_MODE_FALLBACK:
       break;
   }
@@ -268,6 +271,9 @@ std::vector<cudnnBackendNumericalNote_t> NotesOf(int engine) {
               CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS};
     case kWinograd:
       return {CUDNN_NUMERICAL_NOTE_WINOGRAD};
+    case kLargeTile:
+      return {CUDNN_NUMERICAL_NOTE_WINOGRAD,
+              CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_6x6};
     default:
       return {};
   }
@@ -445,6 +451,13 @@ cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle,
     }
   }
   if (chosen->engine == kFailing) return CUDNN_STATUS_EXECUTION_FAILED;
+  if (chosen->engine == kAllocating) {
+    void* memory = nullptr;
+    if (cudaMalloc(&memory, 1) != cudaSuccess) {
+      return CUDNN_STATUS_EXECUTION_FAILED;
+    }
+    cudaFree(memory);
+  }
   cuda_host::Enqueue(handle->stream, [=, engine = chosen->engine] {
     // Whatever lay there is gone.
     std::memset(workspace[0], 0xFF, kWorkspace);

@@ -312,6 +312,12 @@ TEST(ChooseSlice, SaysWhatIsNeededFreeAndPossible) {
               ThrowsMessage<Error>(
                   "out of GPU memory: a single image needs 110 MiB, 50 MiB are "
                   "free; not a single image fits"));
+  const auto counted = [&](int64_t n) { return n > 9 ? kTooMuch : bytes(n); };
+  EXPECT_THAT([&] { ChooseSlice(64, 10, int64_t{300} << 20, counted); },
+              ThrowsMessage<Error>(
+                  "out of GPU memory: 10 images at once need more values than "
+                  "kernels count, 300 MiB are free; the largest slice that "
+                  "fits is 9"));
 }
 
 // The kernel's way to a pixel, which is not the CPU's: without whole passes.

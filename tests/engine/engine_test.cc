@@ -293,6 +293,17 @@ TEST_P(EngineTest, ClassesAreCertainProbabilities) {
   EXPECT_EQ(by_class.correct, by_probability.correct);
 }
 
+TEST_P(EngineTest, OfEqualLogitsTheFirstIsTheAnswer) {
+  for (const int64_t classes : {10, 300}) {
+    spec_.model = testing_support::Net({3, 32, 32}, {FlattenSpec{}}, classes);
+    const std::unique_ptr<Engine> engine = MakeEngine(spec_);
+    std::vector<float> bias(static_cast<size_t>(classes));
+    bias[3] = bias[7] = bias.back() = 1;
+    engine->Write(State::kParameter, "last.bias", bias);
+    EXPECT_EQ(Step(*engine).correct, 1) << classes;  // that with label 3
+  }
+}
+
 TEST_P(EngineTest, NonFiniteLossTouchesNothing) {
   const std::unique_ptr<Engine> engine = Make();
   std::vector<float> bias = Get(*engine, State::kParameter, "fc3.bias");

@@ -136,6 +136,9 @@ inline std::vector<OpCase> LrnCases() {
       {"lrn_even", Net({3, 4, 4}, {lift, lrn(4, 2, 0.75, 1)})},
       {"lrn_wider_than_channels",
        Net({3, 4, 4}, {Conv(3, 4, {2, 2}), lrn(11, 2, 0.75, 1)})},
+      {"lrn_wide",
+       Net({3, 3, 3}, {Conv(3, 150, {1, 1}), lrn(101, 9, 0.75, 1)})},
+      {"lrn_widest", Net({3, 4, 4}, {lift, lrn(300, 2, 0.75, 1)})},
       {"lrn_one", Net({3, 4, 3}, {lift, lrn(1, 1, 0.5, 1)})},
       {"map_norm", Net({3, 9, 8}, {lift, MapResponseNormSpec{5, 2, 0.75, 1}})},
       {"map_norm_wider_than_map",
@@ -171,6 +174,7 @@ inline std::vector<OpCase> OtherCases() {
             ReluSpec{}},
            7),
        7},
+      {"many_classes", Net({3, 3, 3}, {}, 300), 5},
       {"linear_one_image", Net({3, 3, 3}, {flat, LinearSpec{27, 65}}, 10), 1},
       // As many images as two tiles, and some.
       {"linear_many_images",

@@ -154,6 +154,25 @@ bool Works(const F& f) {
   }
 }
 
+// Whether what f launches on the stream can be part of a CUDA graph, as every
+// step is.
+template <class F>
+bool CanBeCaptured(cudaStream_t stream, const F& f) {
+  CHECK_CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal),
+             "capture of a cuDNN plan");
+  bool launched = true;
+  try {
+    f();
+  } catch (const Error&) {
+    launched = false;
+  }
+  Graph graph;
+  const bool captured =
+      cudaStreamEndCapture(stream, graph.out()) == cudaSuccess;
+  cudaGetLastError();
+  return launched && captured;
+}
+
 std::vector<Descriptor> Configurations(const Descriptor& heuristic) {
   constexpr int64_t kMost = 32;
   return heuristic.GetAll(CUDNN_ATTR_ENGINEHEUR_RESULTS,
@@ -177,10 +196,14 @@ bool Allowed(const Descriptor& engine, ConvPass::Rules rules) {
                                CUDNN_TYPE_NUMERICAL_NOTE, notes.size(), &count,
                                notes.data()),
       "cuDNN engine's notes");
-  for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
+  const size_t known = std::min(static_cast<size_t>(count), notes.size());
+  for (size_t i = 0; i < known; ++i) {
     switch (notes[i]) {
       case CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC:
       case CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION:
+      // Beyond what Algorithms::kFast promises.
+      case CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_6x6:
+      case CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_13x13:
         return false;
       case CUDNN_NUMERICAL_NOTE_TENSOR_CORE:
       case CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS:
@@ -189,8 +212,6 @@ bool Allowed(const Descriptor& engine, ConvPass::Rules rules) {
       case CUDNN_NUMERICAL_NOTE_FFT:
       case CUDNN_NUMERICAL_NOTE_WINOGRAD:
       case CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_4x4:
-      case CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_6x6:
-      case CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_13x13:
         if (rules.exact) return false;
         break;
       default:
@@ -366,11 +387,13 @@ void ConvPass::Choose(cudnnHandle_t cudnn, const std::string& wanted,
   candidates_.push_back(std::move(kept));
 }
 
-// Infinite for a plan that turns out not to be supported, or fails.
+// Infinite for a plan that turns out not to be supported, or fails, or cannot
+// be part of a graph.
 double ConvPass::Time(cudnnHandle_t cudnn, const Candidate& candidate,
                       const ConvBuffers& buffers, const Workspace& workspace,
                       cudaStream_t stream) const {
-  if (!Works([&] { Execute(cudnn, candidate, buffers, workspace); })) {
+  const auto execute = [&] { Execute(cudnn, candidate, buffers, workspace); };
+  if (!Works(execute) || !CanBeCaptured(stream, execute)) {
     return std::numeric_limits<double>::infinity();
   }
   const std::string purpose = "timing " + name_;
@@ -379,7 +402,7 @@ double ConvPass::Time(cudnnHandle_t cudnn, const Candidate& candidate,
   double best = std::numeric_limits<double>::infinity();
   for (int i = 0; i < kTimedRuns; ++i) {
     CHECK_CUDA(cudaEventRecord(begin.get(), stream), purpose);
-    Execute(cudnn, candidate, buffers, workspace);
+    execute();
     CHECK_CUDA(cudaEventRecord(end.get(), stream), purpose);
     CHECK_CUDA(cudaEventSynchronize(end.get()), purpose);
     float milliseconds = 0;

@@ -2,7 +2,6 @@
 #include "engine/cuda/cuda_engine.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "alexnet/error.h"
 
@@ -13,11 +12,29 @@ namespace {
 // use the GPU.
 constexpr int64_t kReserve = int64_t{512} << 20;
 
-constexpr int64_t kTooMuch = std::numeric_limits<int64_t>::max();
+// Of it, what is left when images are staged.
+constexpr int64_t kReserveOfStaging = int64_t{64} << 20;
+
+int64_t FreeBytes(int64_t reserve) {
+  size_t free_bytes = 0;
+  size_t total = 0;
+  CHECK_CUDA(cudaMemGetInfo(&free_bytes, &total), "GPU memory");
+  return std::max<int64_t>(0, static_cast<int64_t>(free_bytes) - reserve);
+}
 
 // Sums of parts, and a counter for each channel.
 int64_t BiasScratchBytes(const NetworkPlan& plan) {
   return MostChannels(plan) * (kBiasParts + 1) * 4;
+}
+
+// What each image of a slice has, and a counter.
+int64_t LossScratchBytes(const NetworkPlan& plan) {
+  return (plan.slice + 1) * static_cast<int64_t>(sizeof(RowLoss));
+}
+
+LossScratch LossScratchAt(const DeviceBytes& memory, const NetworkPlan& plan) {
+  auto* rows = reinterpret_cast<RowLoss*>(memory.data());
+  return {rows, reinterpret_cast<uint32_t*>(rows + plan.slice)};
 }
 
 // The activations' memory also takes an input in float32, when no step needs
@@ -114,12 +131,12 @@ CudaEngine::~CudaEngine() { cudaStreamSynchronize(stream_.get()); }
 int64_t CudaEngine::BytesFor(int64_t slice) const {
   const NetworkPlan plan(spec_, slice);
   for (const Activation& a : plan.activations) {
-    // Beyond what kernels count it fits into no memory.
     if (slice * a.shape.elements() > kMostElements) return kTooMuch;
   }
   const int64_t places = (spec_.batch_size + slice - 1) / slice * slice;
   return StateBytes(spec_) + ArenaBytes(spec_, plan) + Network::kMostWorkspace +
-         BiasScratchBytes(plan) + 4 * WeightScratchElements(plan, places_) +
+         BiasScratchBytes(plan) + LossScratchBytes(plan) +
+         4 * WeightScratchElements(plan, places_) +
          2 * spec_.batch_size * spec_.source.elements() +
          StepIo::BlockBytes({places, spec_.model.classes, std::ssize(places_)});
 }
@@ -132,15 +149,10 @@ void CudaEngine::PlanMemory() {
                          "windows of 256 values at most"));
     }
   }
-  size_t free_bytes = 0;
-  size_t total = 0;
-  CHECK_CUDA(cudaMemGetInfo(&free_bytes, &total), "GPU memory");
-  const int64_t budget =
-      std::max<int64_t>(0, static_cast<int64_t>(free_bytes) - kReserve);
   const int64_t asked =
       spec_.slice_size > 0 ? spec_.slice_size : kernels_.slice;
   kernels_.slice = spec_.slice_size =
-      ChooseSlice(spec_.batch_size, asked, budget,
+      ChooseSlice(spec_.batch_size, asked, FreeBytes(kReserve),
                   [&](int64_t slice) { return BytesFor(slice); });
   plan_.emplace(spec_, spec_.slice_size);
   const Activation& logits = plan_->activations.back();
@@ -175,6 +187,7 @@ void CudaEngine::Allocate() {
   arena_ = DeviceBytes(ArenaBytes(spec_, *plan_), "activations");
   workspace_ = DeviceBytes(Network::kMostWorkspace, "workspace");
   bias_scratch_ = DeviceBytes(BiasScratchBytes(*plan_), "scratch");
+  loss_scratch_ = DeviceBytes(LossScratchBytes(*plan_), "scratch");
   weight_scratch_ =
       DeviceBytes(4 * WeightScratchElements(*plan_, places_), "scratch");
   io_.emplace(StepIo::Sizes{slices() * plan_->slice, spec_.model.classes,
@@ -256,7 +269,7 @@ void CudaEngine::LaunchTrainStep() {
     network_->Forward(slice, /*training=*/true);
     Loss(logits.gradient ? logits.gradient->data : nullptr, network_->type(),
          logits.value->floats(), spec_.model.classes, spec_.label_smoothing,
-         slice, stream);
+         slice, LossScratchAt(loss_scratch_, *plan_), stream);
     network_->Backward(slice, /*accumulate=*/s > 0);
   }
   const FlatTiles flat = {reinterpret_cast<const FlatTile*>(tile_table_.data()),
@@ -276,6 +289,7 @@ StagedImages CudaEngine::Stage(ImageView images) {
   StagedSets check;
   check.Add(spec_, images);
   const auto bytes = static_cast<int64_t>(images.pixels.size());
+  if (bytes > FreeBytes(kReserveOfStaging)) return {};
   DeviceBytes& memory =
       staged_memory_.emplace_back(bytes, "images to be staged");
   CopyToDevice(memory.data(), images.pixels.data(), images.pixels.size(),
@@ -473,8 +487,8 @@ std::vector<MemoryUse> CudaEngine::Memory() const {
                                   Of(State::kAverage).bytes()},
           {"activations and their gradients", arena_.bytes()},
           {"scratch", workspace_.bytes() + bias_scratch_.bytes() +
-                          weight_scratch_.bytes() + tile_table_.bytes() +
-                          squares_.bytes()},
+                          loss_scratch_.bytes() + weight_scratch_.bytes() +
+                          tile_table_.bytes() + squares_.bytes()},
           {"batches", io_->device_bytes() + pixels_->device_bytes()},
           {"staged images", staged}};
 }

@@ -80,7 +80,8 @@ class CudaEngine final : public Engine {
   std::optional<NetworkPlan> plan_;
   std::array<DeviceBytes, 5> state_;  // flat, by State; empty if not kept
   DeviceBytes operands_;              // the parameters in bfloat16
-  DeviceBytes arena_, workspace_, bias_scratch_, weight_scratch_;
+  DeviceBytes arena_, workspace_;
+  DeviceBytes bias_scratch_, loss_scratch_, weight_scratch_;
   DeviceBytes tile_table_, squares_;
   std::optional<InputTables> input_;
   std::optional<StepIo> io_;

@@ -142,4 +142,19 @@ __device__ T BlockSum(T value, T* shared) {
   return shared[0];
 }
 
+// Whether this block is the last of `blocks` to come here; what the others
+// wrote before is then seen. `done` counts them, from 0, and is left at 0.
+__device__ inline bool IsLastBlock(uint32_t* done, unsigned blocks) {
+  __shared__ bool last;
+  __threadfence();  // what it wrote is seen by whoever is last
+  __syncthreads();
+  if (threadIdx.x == 0 && threadIdx.y == 0) {
+    last = atomicAdd(done, 1U) + 1 == blocks;
+    if (last) *done = 0;
+  }
+  __syncthreads();
+  __threadfence();
+  return last;
+}
+
 }  // namespace alexnet::cuda

@@ -85,8 +85,12 @@ __global__ void AddBiasKernel(Pack<T, V>* x, BiasRelu add, int64_t n,
 struct BiasGrid {
   BiasGrid(int64_t rows, int64_t packs) {
     // Few rows leave work to few lines: then more blocks share the channels.
+    // Lanes beyond the packs have nothing to do; four packs are whole sectors.
     const int64_t most = rows < kThreads ? 8 : 32;
-    while (lanes < most && lanes < packs) lanes *= 2;
+    while (lanes < most && lanes < packs &&
+           (lanes < 4 || packs % (2 * lanes) == 0)) {
+      lanes *= 2;
+    }
     lines = kThreads / lanes;
     columns = (packs + lanes - 1) / lanes;
     parts = std::clamp<int64_t>(rows / (lines * 4), 1,
@@ -112,36 +116,61 @@ __device__ void SumLines(float (&sum)[V], Pack<float, V>* shared) {
   for (int v = 0; v < V; ++v) sum[v] = mine->x[v];
 }
 
-// Masks and scales a part of dy in place, where y is given, and adds it to sum.
+// Masks and scales a pack of dy.
 template <class T, int V>
-__device__ void SumPart(float (&sum)[V], Pack<T, V>* dy, const Pack<T, V>* y,
-                        float scale) {
-  Pack<T, V> gradient = *dy;
-  if (y != nullptr) {
-    const Pack<T, V> value = *y;
+__device__ void Mask(Pack<T, V>& gradient, const Pack<T, V>& y, float scale) {
 #pragma unroll
-    for (int v = 0; v < V; ++v) {
-      Store(gradient.x + v,
-            ReluGradient(Load(gradient.x + v) * scale, Load(value.x + v)));
-    }
-    *dy = gradient;
+  for (int v = 0; v < V; ++v) {
+    Store(gradient.x + v,
+          ReluGradient(Load(gradient.x + v) * scale, Load(y.x + v)));
   }
-#pragma unroll
-  for (int v = 0; v < V; ++v) sum[v] += Load(gradient.x + v);
 }
 
-// Whether this block is the last of those with its channels to come here.
-__device__ bool IsLastBlock(uint32_t* done) {
-  __shared__ bool last;
-  __threadfence();  // what it wrote is seen by whoever is last
-  __syncthreads();
-  if (threadIdx.x == 0 && threadIdx.y == 0) {
-    last = atomicAdd(done, 1U) + 1 == gridDim.y;
-    if (last) *done = 0;
+template <class T, int V>
+__device__ void AddPack(float (&sum)[V], const Pack<T, V>& pack) {
+#pragma unroll
+  for (int v = 0; v < V; ++v) sum[v] += Load(pack.x + v);
+}
+
+// Masks and scales a row's pack of dy in place, where y is given, and adds it
+// to sum; the same with the row that is `next` packs further, if `two`. Their
+// loads have no branch, so that all are under way together.
+template <class T, int V>
+__device__ void SumRows(float (&sum)[V], Pack<T, V>* dy, const Pack<T, V>* y,
+                        float scale, int32_t next, bool two) {
+  const int32_t second = two ? next : 0;
+  Pack<T, V> gradients[2] = {dy[0], dy[second]};
+  if (y != nullptr) {
+    const Pack<T, V> values[2] = {y[0], y[second]};
+    Mask(gradients[0], values[0], scale);
+    Mask(gradients[1], values[1], scale);
+    dy[0] = gradients[0];
+    if (two) dy[next] = gradients[1];
   }
-  __syncthreads();
-  __threadfence();
-  return last;
+  AddPack(sum, gradients[0]);
+  if (two) AddPack(sum, gradients[1]);
+}
+
+// The sum of what the blocks have written of a column, for this line's parts;
+// several loads are under way together.
+template <int V>
+__device__ void SumParts(float (&sum)[V], const Pack<float, V>* column,
+                         int32_t packs, int32_t count) {
+  constexpr int32_t kTogether = 4;
+  const auto lines = static_cast<int32_t>(blockDim.y);
+  for (auto first = static_cast<int32_t>(threadIdx.y); first < count;
+       first += kTogether * lines) {
+    Pack<float, V> loaded[kTogether];
+#pragma unroll
+    for (int32_t k = 0; k < kTogether; ++k) {
+      const int32_t part = first + k * lines;
+      loaded[k] = column[(part < count ? part : first) * packs];
+    }
+#pragma unroll
+    for (int32_t k = 0; k < kTogether; ++k) {
+      if (first + k * lines < count) AddPack(sum, loaded[k]);
+    }
+  }
 }
 
 // A block sums its channels over its part of the rows; the last of those with
@@ -161,22 +190,20 @@ __global__ void BiasGradientKernel(float* dbias, Pack<T, V>* dy,
   const bool inside = c < packs;
   float sum[V] = {};
   // Rows in turn, so that the blocks read what lies together together.
+  const int32_t turn = count * lines;
   for (int32_t row = mine * lines + line; inside && row < rows;
-       row += count * lines) {
+       row += 2 * turn) {
     const int32_t at = row * packs + c;
-    SumPart(sum, dy + at, y == nullptr ? nullptr : y + at, scale);
+    SumRows(sum, dy + at, y == nullptr ? nullptr : y + at, scale, turn * packs,
+            row + turn < rows);
   }
   SumLines(sum, shared);
   if (line == 0 && inside) {
     for (int v = 0; v < V; ++v) parts[mine * packs + c].x[v] = sum[v];
   }
-  if (!IsLastBlock(scratch.done + blockIdx.x)) return;
+  if (!IsLastBlock(scratch.done + blockIdx.x, gridDim.y)) return;
   float total[V] = {};
-#pragma unroll 8
-  for (int32_t part = line; inside && part < count; part += lines) {
-    const Pack<float, V> pack = parts[part * packs + c];
-    for (int v = 0; v < V; ++v) total[v] += pack.x[v];
-  }
+  if (inside) SumParts(total, parts + c, packs, count);
   SumLines(total, shared);
   if (line != 0 || !inside) return;
   float* out = dbias + c * V;

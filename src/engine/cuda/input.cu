@@ -111,7 +111,7 @@ __device__ void MakeAcross(uint8_t* across, const InputSpec& spec,
     const int32_t x = rows.by_channels.Quotient(i - y * rows.line);
     const int32_t c = i - y * rows.line - x * rows.channels;
     const uint8_t* line =
-        source + c * plane + (needed.first + y) * spec.across.in;
+        source + c * plane + int64_t{needed.first + y} * spec.across.in;
     across[i] = ResizedByte(spec.across, x, [&](int32_t j) { return line[j]; });
   }
 }
@@ -132,11 +132,15 @@ __device__ Pack<T, V> MakePack(const Resizer& resizer, const T* normalised,
     uint8_t bytes[n] = {};
     const bool inside = y >= 0 && y < rows.height;
     if (inside && at > -n && at < rows.line) resizer.Make(y, at, bytes);
+    int32_t c = rows.by_channels.Remainder(at + rows.left);
 #pragma unroll
     for (int32_t k = 0; k < n; ++k) {
-      const int32_t c = rows.by_channels.Remainder(at + k + rows.left);
       const bool there = inside && at + k >= 0 && at + k < rows.line;
-      pack.x[v + k] = there ? normalised[c * 256 + bytes[k]] : T(0.0F);
+      // Loaded also where it is not there: without a branch the loads are under
+      // way together.
+      const T value = normalised[c * 256 + bytes[k]];
+      pack.x[v + k] = there ? value : T(0.0F);
+      c = c + 1 == rows.channels ? 0 : c + 1;
     }
   }
   return pack;

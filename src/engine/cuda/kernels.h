@@ -134,10 +134,22 @@ void MapNormBackward(void* dx, void* dy, const void* x, const Shape3& shape,
                      Type type, const MapResponseNormSpec& norm, int64_t images,
                      cudaStream_t stream);
 
+// What Loss needs beside: what each image has, and how many blocks are done,
+// which it leaves at 0.
+struct RowLoss {
+  double loss = 0;
+  bool correct = false;
+};
+struct LossScratch {
+  RowLoss* rows = nullptr;   // of a slice
+  uint32_t* done = nullptr;  // one
+};
+
 // Softmax and cross-entropy of a slice: adds to output->loss and ->correct,
 // leaves the gradient for the mean over the step's images.
 void Loss(void* gradient, Type type, const float* logits, int64_t classes,
-          double smoothing, const SliceOf& slice, cudaStream_t stream);
+          double smoothing, const SliceOf& slice, const LossScratch& scratch,
+          cudaStream_t stream);
 
 // A filter's taps as ParameterPlace has them.
 struct FilterTaps {

@@ -190,13 +190,16 @@ int64_t ChooseSlice(int64_t batch, int64_t asked, int64_t free_bytes,
     while (largest + step < wanted && fits(largest + step)) largest += step;
   }
   const int64_t tried = asked > 0 ? wanted : 1;
-  throw Error(Concat(
-      "out of GPU memory: ",
-      tried == 1 ? std::string("a single image needs ")
-                 : Concat(tried, " images at once need "),
-      bytes_for(tried) >> 20, " MiB, ", free_bytes >> 20, " MiB are free; ",
-      largest > 0 ? Concat("the largest slice that fits is ", largest)
-                  : std::string("not a single image fits")));
+  const int64_t needed = bytes_for(tried);
+  throw Error(
+      Concat("out of GPU memory: ",
+             tried == 1 ? std::string("a single image needs ")
+                        : Concat(tried, " images at once need "),
+             needed == kTooMuch ? std::string("more values than kernels count")
+                                : Concat(needed >> 20, " MiB"),
+             ", ", free_bytes >> 20, " MiB are free; ",
+             largest > 0 ? Concat("the largest slice that fits is ", largest)
+                         : std::string("not a single image fits")));
 }
 
 }  // namespace alexnet::cuda

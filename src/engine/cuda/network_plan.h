@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,10 @@ struct NetworkPlan {
 // The bytes of everything else that lasts: parameters, their bfloat16 copy,
 // gradients, what the optimizer keeps, and the tables of the update.
 int64_t StateBytes(const EngineSpec& spec);
+
+// Of a slice whose activations have more values than a kernel counts, which fit
+// into no memory.
+inline constexpr int64_t kTooMuch = std::numeric_limits<int64_t>::max();
 
 // The largest slice that fits: the batch, or equal parts of it. Throws Error
 // with the bytes needed and free and the largest batch that fits when a slice

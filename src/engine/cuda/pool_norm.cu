@@ -85,7 +85,8 @@ __global__ void PoolForwardKernel(Pack<T, V>* y, Pack<uint8_t, V>* argmax,
       const int32_t h = h0 + k / window.s;
       const int32_t w = w0 + k % window.s;
       if (h < 0 || h >= x_shape.height || w < 0 || w >= x_shape.width) continue;
-      take(x[x_shape.At(at.n, h, w, at.c)], k);
+      const Pack<T, V> pack = x[x_shape.At(at.n, h, w, at.c)];
+      take(pack, k);
     }
     Pack<float, V> bias = {};
     if (add.bias != nullptr) {
@@ -151,9 +152,41 @@ __global__ void NormForwardKernel(T* y, const T* x, NormFormula<float> norm,
   }
 }
 
+// A thread's share in its neighbours' gradients is computed once and read by
+// them; those of a block's first `after` and last `before` threads are there
+// for the others, and other blocks have them again.
 template <class T>
 __global__ void NormBackwardKernel(T* dx, const T* dy, const T* x,
-                                   NormFormula<float> norm, int64_t n) {
+                                   NormFormula<float> norm, Divider by_channels,
+                                   int64_t n) {
+  __shared__ float shares[kThreads];
+  const auto thread = static_cast<int32_t>(threadIdx.x);
+  const auto threads = static_cast<int32_t>(blockDim.x);
+  const auto after = static_cast<int32_t>(norm.after);
+  const auto before = static_cast<int32_t>(norm.before);
+  const int32_t made = threads - after - before;
+  const auto blocks = static_cast<int32_t>(gridDim.x);
+  for (auto first = static_cast<int32_t>(blockIdx.x) * made; first < n;
+       first += blocks * made) {
+    const int32_t i = first + thread - after;
+    const bool inside = i >= 0 && i < n;
+    const int32_t c = inside ? by_channels.Remainder(i) : 0;
+    const auto x_at = [&](int64_t d) { return Load(x + (i - c + d)); };
+    NormShare<float> share = {};
+    if (inside) share = norm.Share(c, x_at, Load(dy + i));
+    __syncthreads();  // the last turn's have been read
+    shares[thread] = share.others;
+    __syncthreads();
+    if (!inside || thread < after || thread >= threads - before) continue;
+    const auto others = [&](int64_t d) { return shares[thread - c + d]; };
+    Store(dx + i, norm.Gradient(c, x_at, share.own, others));
+  }
+}
+
+// The same for windows that a block's threads do not span.
+template <class T>
+__global__ void WideNormBackwardKernel(T* dx, const T* dy, const T* x,
+                                       NormFormula<float> norm, int64_t n) {
   for (int32_t i = FirstElement(); i < n; i += Stride()) {
     const int32_t c = i % static_cast<int32_t>(norm.channels);
     const T* pixel = x + (i - c);
@@ -172,7 +205,9 @@ struct MapOf {
         width(shape.width),
         channels(shape.channels) {}
   __device__ float operator()(int64_t h, int64_t w) const {
-    return Load(first + (h * width + w) * channels);
+    const auto row = static_cast<int32_t>(h);
+    const auto column = static_cast<int32_t>(w);
+    return Load(first + (row * width + column) * channels);
   }
   const T* first;
   int32_t width, channels;
@@ -260,9 +295,16 @@ void NormBackward(void* dx, const void* dy, const void* x, const Shape3& shape,
   const NormFormula<float> formula(norm, shape.channels);
   Dispatch(type, [&](auto t) {
     using T = decltype(t);
-    Launch("NormBackward", NormBackwardKernel<T>, BlocksFor(n), kThreads,
-           stream, static_cast<T*>(dx), static_cast<const T*>(dy),
-           static_cast<const T*>(x), formula, n);
+    auto* to = static_cast<T*>(dx);
+    const auto* gradient = static_cast<const T*>(dy);
+    const auto* from = static_cast<const T*>(x);
+    if (norm.size > kThreads / 2) {
+      Launch("NormBackward", WideNormBackwardKernel<T>, BlocksFor(n), kThreads,
+             stream, to, gradient, from, formula, n);
+    } else {
+      Launch("NormBackward", NormBackwardKernel<T>, BlocksFor(n), kThreads,
+             stream, to, gradient, from, formula, Divider(shape.channels), n);
+    }
   });
 }
 

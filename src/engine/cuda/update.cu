@@ -10,45 +10,125 @@ __global__ void BeginStepKernel(StepOutput* output) {
   *output = StepOutput{.bad = kGoodGradients};
 }
 
-// One block, a thread a row: a slice has few rows, and the sums keep their
-// order.
-template <class T>
-__global__ void LossKernel(T* gradient, const float* logits, int64_t classes,
-                           double smoothing, SliceOf slice) {
-  __shared__ double losses[kThreads];
-  __shared__ int64_t hits[kThreads];
-  const StepInput& step = *slice.step.input;
-  const auto width = static_cast<size_t>(classes);
-  const double scale = 1.0 / step.count;
-  double loss = 0;
-  int64_t correct = 0;
-  for (int64_t n = threadIdx.x; n < slice.images; n += blockDim.x) {
-    const int64_t image = slice.first + n;
-    const std::span<const float> row(logits + n * classes, width);
-    T* out = gradient == nullptr ? nullptr : gradient + n * classes;
-    const std::span<T> d(out, out == nullptr ? 0 : width);
-    if (image >= step.count) {
-      for (size_t c = 0; c < d.size(); ++c) Store(out + c, 0.0F);
+// What the threads of a block have for one another.
+struct RowShared {
+  double sums[kThreads];
+  float values[kThreads];
+  int32_t places[kThreads];
+};
+
+// ArgMax by a block.
+__device__ int32_t BlockArgMax(std::span<const float> row, RowShared& shared) {
+  const auto thread = static_cast<int32_t>(threadIdx.x);
+  const auto classes = static_cast<int32_t>(row.size());
+  int32_t place = thread < classes ? thread : -1;
+  float value = place < 0 ? 0.0F : row[place];
+  for (auto c = thread + static_cast<int32_t>(blockDim.x); c < classes;
+       c += static_cast<int32_t>(blockDim.x)) {
+    if (!IsLarger(row[c], value)) continue;
+    value = row[c];
+    place = c;
+  }
+  __syncthreads();  // the last call's have been read
+  shared.values[thread] = value;
+  shared.places[thread] = place;
+  for (auto half = static_cast<int32_t>(blockDim.x / 2); half > 0; half /= 2) {
+    __syncthreads();
+    if (thread >= half || shared.places[thread + half] < 0) continue;
+    const float other = shared.values[thread + half];
+    const bool first = shared.places[thread] < shared.places[thread + half];
+    if (IsLarger(shared.values[thread], other) ||
+        (first && !IsLarger(other, shared.values[thread]))) {
       continue;
     }
-    int64_t truth = 0;
-    if (step.soft_labels != 0) {
-      const std::span<const float> target(
-          slice.step.probabilities + image * classes, width);
-      loss += SoftmaxCrossEntropy(d, row, target, scale, smoothing);
-      truth = ArgMax(target);
-    } else {
-      const int32_t label = slice.step.labels[image];
-      loss += SoftmaxCrossEntropy(d, row, label, scale, smoothing);
-      truth = label;
-    }
-    correct += ArgMax(row) == truth ? 1 : 0;
+    shared.values[thread] = other;
+    shared.places[thread] = shared.places[thread + half];
   }
-  const double loss_sum = BlockSum(loss, losses);
+  __syncthreads();
+  return shared.places[0];
+}
+
+// CrossEntropy by a block. `gradient` may be null.
+template <class T, class Target>
+__device__ double BlockCrossEntropy(T* gradient, std::span<const float> row,
+                                    int32_t largest, const Target& target,
+                                    double scale, RowShared& shared) {
+  const auto top = static_cast<double>(row[largest]);
+  double sum = 0;
+  for (size_t c = threadIdx.x; c < row.size(); c += blockDim.x) {
+    sum += std::exp(static_cast<double>(row[c]) - top);
+  }
+  const double log_sum = top + std::log(BlockSum(sum, shared.sums));
+  double loss = 0;
+  double weights = 0;
+  for (size_t c = threadIdx.x; c < row.size(); c += blockDim.x) {
+    const double t = target(c);
+    weights += t;
+    loss += LossTerm(t, log_sum, row[c]);
+  }
+  const double total = BlockSum(weights, shared.sums);
+  for (size_t c = threadIdx.x; gradient != nullptr && c < row.size();
+       c += blockDim.x) {
+    Store(gradient + c, static_cast<float>(LogitGradient(
+                            target(c), total, log_sum, row[c], scale)));
+  }
+  return BlockSum(loss, shared.sums);
+}
+
+template <class T>
+__device__ RowLoss LossOfRow(T* gradient, std::span<const float> row,
+                             double smoothing, int64_t image,
+                             const StepBlock& step, RowShared& shared) {
+  const double scale = 1.0 / step.input->count;
+  const int32_t largest = BlockArgMax(row, shared);
+  if (step.input->soft_labels == 0) {
+    const int32_t label = step.labels[image];
+    const LabelTarget target(label, row.size(), smoothing);
+    return {BlockCrossEntropy(gradient, row, largest, target, scale, shared),
+            largest == label};
+  }
+  const std::span<const float> probabilities(
+      step.probabilities + image * row.size(), row.size());
+  const bool correct = largest == BlockArgMax(probabilities, shared);
+  const SoftTarget target(probabilities, smoothing);
+  return {BlockCrossEntropy(gradient, row, largest, target, scale, shared),
+          correct};
+}
+
+// A block a row; the last one adds up the rows, always in the same order.
+template <class T>
+__global__ void LossKernel(T* gradient, const float* logits, int64_t classes,
+                           double smoothing, SliceOf slice,
+                           LossScratch scratch) {
+  __shared__ RowShared shared;
+  __shared__ int64_t hits[kThreads];
+  const auto n = static_cast<int64_t>(blockIdx.x);
+  const StepBlock& step = slice.step;
+  const std::span<const float> row(logits + n * classes,
+                                   static_cast<size_t>(classes));
+  T* out = gradient == nullptr ? nullptr : gradient + n * classes;
+  RowLoss mine;
+  if (slice.first + n < step.input->count) {
+    mine = LossOfRow(out, row, smoothing, slice.first + n, step, shared);
+  } else {
+    for (int64_t c = threadIdx.x; out != nullptr && c < classes;
+         c += blockDim.x) {
+      Store(out + c, 0.0F);
+    }
+  }
+  if (threadIdx.x == 0) scratch.rows[n] = mine;
+  if (!IsLastBlock(scratch.done, gridDim.x)) return;
+  double loss = 0;
+  int64_t correct = 0;
+  for (int64_t i = threadIdx.x; i < slice.images; i += blockDim.x) {
+    loss += scratch.rows[i].loss;
+    correct += scratch.rows[i].correct ? 1 : 0;
+  }
+  const double loss_sum = BlockSum(loss, shared.sums);
   const int64_t correct_sum = BlockSum(correct, hits);
   if (threadIdx.x == 0) {
-    slice.step.output->loss += loss_sum;
-    slice.step.output->correct += correct_sum;
+    step.output->loss += loss_sum;
+    step.output->correct += correct_sum;
   }
 }
 
@@ -207,11 +287,15 @@ void BeginStep(const StepBlock& step, cudaStream_t stream) {
 }
 
 void Loss(void* gradient, Type type, const float* logits, int64_t classes,
-          double smoothing, const SliceOf& slice, cudaStream_t stream) {
+          double smoothing, const SliceOf& slice, const LossScratch& scratch,
+          cudaStream_t stream) {
+  // Few classes leave nothing to do to more than a warp.
+  const int threads = classes <= 64 ? 32 : kThreads;
   Dispatch(type, [&](auto t) {
     using T = decltype(t);
-    Launch("Loss", LossKernel<T>, 1, kThreads, stream,
-           static_cast<T*>(gradient), logits, classes, smoothing, slice);
+    Launch("Loss", LossKernel<T>, static_cast<unsigned>(slice.images), threads,
+           stream, static_cast<T*>(gradient), logits, classes, smoothing, slice,
+           scratch);
   });
 }
 
