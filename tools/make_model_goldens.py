@@ -8,9 +8,9 @@ NAME is initial, ops, optimizers, schedules, loss or a network; without it, all
 are made.
 
 Images, values and signs come from a hash, computed here and in
-tests/engine/golden.h alike, so that the files hold results only. Logits, loss
-and gradients are those of float64; the ten training losses are float32's, with
-one thread and with two.
+tests/engine/hashed_values.h alike, so that the files hold results only. Logits,
+loss and gradients are those of float64; the ten training losses are float32's,
+with one thread and with two.
 """
 import json
 import pathlib

@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include <numeric>
+
 #include "io/bytes.h"
 #include "io_test_util.h"
 
@@ -26,6 +28,20 @@ TEST(SafetensorsTest, RoundTrip) {
   EXPECT_TRUE(back.has_checksums());
   EXPECT_EQ(back.metadata(), (StringMap{{"format", "pt"}, {"k", "v \"ü\n"}}));
   EXPECT_EQ(LoadLittle<uint64_t>(Bytes(ReadAll(file.path()))) % 8, 0U);
+}
+
+// More than a MiB, which is summed while it is written.
+TEST(SafetensorsTest, RoundTripOfALargeTensor) {
+  std::vector<float> values(300000);
+  std::iota(values.begin(), values.end(), 0.5F);
+  VectorSource source = SmallSource();
+  source.Add({"large", {300, 1000}}, values);
+  source.Add({"behind", {1}}, {-1});
+  const TempFile file(".safetensors");
+  WriteSafetensors(file.path(), source, {});
+  const SafetensorsFile back(file.path());
+  EXPECT_TRUE(back.has_checksums());
+  ExpectSame(back, source);
 }
 
 TEST(SafetensorsTest, NoTensors) {

@@ -211,38 +211,34 @@ TEST(Train, StopsAtMaxStepsAndGoesOnFromThere) {
   EXPECT_EQ(engine.State3(), whole.state);
 }
 
-TEST(Train, AsksForCheckpointsWhereTheyAreDue) {
-  const TinyImages images(20);  // five steps an epoch
+// Step and epoch of the checkpoints of a run with five steps an epoch.
+using Places = std::vector<std::pair<int64_t, int64_t>>;
+Places CheckpointsOf(const TrainOptions& options) {
+  const TinyImages images(20);
   FakeEngine engine(TinySpec());
-  std::vector<std::pair<int64_t, int64_t>> saved;
+  Places saved;
   TrainHooks hooks;
   hooks.on_checkpoint = [&](const TrainPosition& p) {
     saved.emplace_back(p.step, p.epoch);
   };
   TrainPosition position;
-  Train(engine, images, nullptr,
-        {.epochs = 3, .max_steps = 13, .checkpoint_every = 2}, position, hooks);
-  using P = std::pair<int64_t, int64_t>;
-  EXPECT_THAT(saved, ElementsAre(P{2, 0}, P{4, 0}, P{5, 1}, P{6, 1}, P{8, 1},
-                                 P{10, 2}, P{12, 2}, P{13, 2}));
+  Train(engine, images, nullptr, options, position, hooks);
+  return saved;
+}
+
+TEST(Train, AsksForCheckpointsWhereTheyAreDue) {
+  EXPECT_EQ(
+      CheckpointsOf({.epochs = 3, .max_steps = 13, .checkpoint_every = 2}),
+      (Places{
+          {2, 0}, {4, 0}, {5, 1}, {6, 1}, {8, 1}, {10, 2}, {12, 2}, {13, 2}}));
 }
 
 TEST(Train, MakesOnlyTheLastCheckpointInTheirPause) {
-  const TinyImages images(20);
-  FakeEngine engine(TinySpec());
-  std::vector<int64_t> saved;
-  TrainHooks hooks;
-  hooks.on_checkpoint = [&](const TrainPosition& p) {
-    saved.push_back(p.step);
-  };
-  TrainPosition position;
-  Train(engine, images, nullptr,
-        {.epochs = 3,
-         .max_steps = 13,
-         .checkpoint_every = 2,
-         .checkpoint_pause = 3600},
-        position, hooks);
-  EXPECT_THAT(saved, ElementsAre(13));
+  EXPECT_EQ(CheckpointsOf({.epochs = 3,
+                           .max_steps = 13,
+                           .checkpoint_every = 2,
+                           .checkpoint_pause = 3600}),
+            (Places{{13, 2}}));
 }
 
 // Its weights lie in a file beside the checkpoint, which must know of them.

@@ -5,6 +5,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -78,6 +79,14 @@ class DeviceBytes {
   Handle<void*, cudaFree> memory_;
   int64_t bytes_ = 0;
 };
+
+// What is free on the device beyond a reserve.
+inline int64_t FreeBytes(int64_t reserve) {
+  size_t free_bytes = 0;
+  size_t total = 0;
+  CHECK_CUDA(cudaMemGetInfo(&free_bytes, &total), "GPU memory");
+  return std::max<int64_t>(0, static_cast<int64_t>(free_bytes) - reserve);
+}
 
 // Copies and waits until all is there: our streams do not wait for the default
 // one, on which such a copy may still be under way when cudaMemcpy returns.

@@ -15,13 +15,6 @@ constexpr int64_t kReserve = int64_t{512} << 20;
 // Of it, what is left when images are staged.
 constexpr int64_t kReserveOfStaging = int64_t{64} << 20;
 
-int64_t FreeBytes(int64_t reserve) {
-  size_t free_bytes = 0;
-  size_t total = 0;
-  CHECK_CUDA(cudaMemGetInfo(&free_bytes, &total), "GPU memory");
-  return std::max<int64_t>(0, static_cast<int64_t>(free_bytes) - reserve);
-}
-
 // Sums of parts, and a counter for each channel.
 int64_t BiasScratchBytes(const NetworkPlan& plan) {
   return MostChannels(plan) * (kBiasParts + 1) * 4;
