@@ -5,8 +5,7 @@
 // channels on 57×57 blocks, the missing twelfth row and column of the kernel
 // being zeros, and its 55×55 outputs are F(5×5, 3×3)'s tiles exactly: 27
 // million multiplies an image instead of 105.
-#include <algorithm>
-#include <type_traits>
+#include <cstring>
 
 #include "alexnet/error.h"
 #include "engine/cpu/conv_pass.h"
@@ -50,8 +49,9 @@ struct Blocks {
     return BlockedWeightsDesc(to.spec, lanes, /*transposed=*/tiles);
   }
   Desc plain_desc() const {
-    return Plain({from.images, from.input.channels, from.input.height,
-                  from.input.width});
+    return Plain(
+        {from.images, from.input.channels, from.input.height, from.input.width},
+        map_desc().data_type());
   }
   Desc plain_weights_desc() const {
     return Plain({from.spec.out_channels, from.spec.in_channels,
@@ -59,25 +59,16 @@ struct Blocks {
   }
 };
 
-template <class Value>
-Value As(float value) {
-  if constexpr (std::is_same_v<Value, float>) {
-    return value;
-  } else {
-    return ToBfloat16(value);
-  }
-}
-
 // Pixels [at, at + stride) of a row that `width` are there of, zeros outside.
 template <int kStride, class Value>
-void CopyPixels(const float* row, int64_t at, int64_t width, Value* to) {
+void CopyPixels(const Value* row, int64_t at, int64_t width, Value* to) {
   if (row && at >= 0 && at + kStride <= width) {
-    for (int i = 0; i < kStride; ++i) to[i] = As<Value>(row[at + i]);
+    std::memcpy(to, row + at, kStride * sizeof(Value));
     return;
   }
   for (int64_t i = 0; i < kStride; ++i) {
     const bool inside = row && at + i >= 0 && at + i < width;
-    to[i] = inside ? As<Value>(row[at + i]) : Value{};
+    to[i] = inside ? row[at + i] : Value{};
   }
 }
 
@@ -97,7 +88,7 @@ struct Strides {
 // Images in plain order to blocks, a vector of lanes after the other: each is
 // made of as many rows of the image as runs of `stride` pixels fit into it.
 template <int kStride, class Value>
-void GatherBy(const Blocks& b, const float* images, Value* blocks) {
+void GatherBy(const Blocks& b, const Value* images, Value* blocks) {
   constexpr int64_t kMostRuns = 8;
   const Shape3& in = b.from.input;
   const Shape3& out = b.to.input;
@@ -109,7 +100,7 @@ void GatherBy(const Blocks& b, const float* images, Value* blocks) {
   for (int64_t n = 0; n < b.from.images; ++n) {
     for (int64_t group = 0; group < groups; ++group) {
       for (int64_t row = 0; row < out.height; ++row) {
-        const float* rows[kMostRuns];
+        const Value* rows[kMostRuns];
         for (int64_t run = 0; run < runs; ++run) {
           const int64_t c = (group * runs + run) / kStride;
           const int64_t y =
@@ -135,7 +126,7 @@ void GatherBy(const Blocks& b, const float* images, Value* blocks) {
 
 // WinogradFits and TilesFit admit strides that divide the lanes.
 template <class Value>
-void Gather(const Blocks& b, const float* images, Value* blocks) {
+void Gather(const Blocks& b, const Value* images, Value* blocks) {
   switch (b.stride) {
     case 2:
       return GatherBy<2>(b, images, blocks);
@@ -200,9 +191,8 @@ class BlockedInput {
   void Bind() { plain_.Bind(dnnl_); }
   void Run() const {
     plain_(dnnl_);
-    const float* images = plain_.result()->floats();
-    blocks_.tiles ? Gather(blocks_, images, map_->bfloats())
-                  : Gather(blocks_, images, map_->floats());
+    blocks_.tiles ? Gather(blocks_, plain_.result()->bfloats(), map_->bfloats())
+                  : Gather(blocks_, plain_.result()->floats(), map_->floats());
   }
 
  private:

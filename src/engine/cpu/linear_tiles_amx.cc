@@ -3,6 +3,8 @@
 // the network's bytes, are float32 and as PyTorch has them, a row an output;
 // forward and backward they are rounded on their way through the cache, once
 // for every 64 images. See kernels-inl.h for what may not be called from here.
+#include <omp.h>
+
 #include "engine/cpu/linear_tiles.h"
 #include "engine/cpu/tiles_amx-inl.h"
 
@@ -180,6 +182,18 @@ void WriteOutputs(const LinearForwardWork& work, const float* sums,
   }
 }
 
+// Inputs after which a row's weights are wanted next.
+constexpr int64_t kAhead = 2 * kTileValues;
+
+// The lines of 16 rows of 32 values each.
+[[gnu::always_inline]] inline void AskForTile(const float* from,
+                                              int64_t stride) {
+  for (int64_t k = 0; k < kTileSide; ++k, from += stride) {
+    __builtin_prefetch(from);
+    __builtin_prefetch(from + kTileSide);
+  }
+}
+
 template <int kCount>
 void ForwardOutputs(const LinearForwardWork& work, const Bfloat16* packed,
                     int64_t output, int64_t block) {
@@ -204,8 +218,9 @@ void ForwardOutputs(const LinearForwardWork& work, const Bfloat16* packed,
         _mm512_storeu_si512(w + k * kTileValues, LoadedPair(from, rest));
       }
     } else {
-      RoundTile(work.weights + output * work.in + i, work.in, rows, work.in - i,
-                w);
+      const float* from = work.weights + output * work.in + i;
+      AskForTile(from + kAhead, work.in);
+      RoundTile(from, work.in, rows, work.in - i, w);
     }
     MultiplyRow<kCount>(w, kRowBytes, x, steps * kTileElements);
   }
@@ -234,13 +249,14 @@ void Forward(const LinearForwardWork& work) {
 
 // --- dx = dy·w: tiles of images × inputs -------------------------------------
 
-// Inputs worked on together: a piece of each row of weights, and their sums,
-// kBlocks · 16 images of them, in the cache.
-constexpr int64_t kInputs = 256;
-// Outputs that a sum takes on between two visits to memory.
-constexpr int64_t kSteps = 2;
+// Most inputs worked on together. Their sums (kBlocks · 16 images) and kSteps
+// of their weights, packed, take up to 384 KB of the L2 cache, which has 2 MB
+// where there is AMX.
+constexpr int64_t kInputs = 768;
+// Outputs, 32 a step, that a sum takes on between two visits to memory.
+constexpr int64_t kSteps = 4;
 
-// [images/16][out/32][16 images][32 outputs], filled up to whole kSteps.
+// [images/16][out/32][16 images][32 outputs].
 void PackBackward(const LinearBackwardWork& work, int64_t steps) {
   const int64_t blocks = CeilDiv(work.images, kTileSide);
 #pragma omp parallel for collapse(2) schedule(static)
@@ -256,48 +272,54 @@ void PackBackward(const LinearBackwardWork& work, int64_t steps) {
   }
 }
 
-// 32 rows of weights, two of them side by side, of 16 columns. Asks for the
-// lines that the next visit to these columns will want.
-void PackColumn(const LinearBackwardWork& work, int64_t k, int64_t i,
-                Bfloat16* tile) {
-  const int64_t rest = work.in - i;
-  for (int64_t pair = 0; pair < kTileSide; ++pair) {
+// [inputs/16][kSteps][16 pairs of outputs][16 inputs][2] of the rows from k on.
+// Goes along two rows at a time, as memory likes it, and asks for the next two.
+void PackWeights(const LinearBackwardWork& work, int64_t k, int64_t first,
+                 int64_t inputs, Bfloat16* packed) {
+  for (int64_t pair = 0; pair < kSteps * kTileSide; ++pair) {
     const int64_t row = k + 2 * pair;
-    const float* from = work.weights + row * work.in + i;
-    __builtin_prefetch(from + kSteps * kTileValues * work.in);
-    __builtin_prefetch(from + (kSteps * kTileValues + 1) * work.in);
-    _mm512_storeu_si512(
-        tile + pair * kTileValues,
-        Interleave(Rounded(from, row < work.out ? rest : 0),
-                   Rounded(from + work.in, row + 1 < work.out ? rest : 0)));
+    const float* from = work.weights + row * work.in + first;
+    Bfloat16* to = packed + pair * kTileValues;
+    for (int64_t i = 0; i < inputs;
+         i += kTileSide, from += kTileSide, to += kSteps * kTileElements) {
+      const int64_t rest = inputs - i;
+      __builtin_prefetch(from + 2 * work.in);
+      __builtin_prefetch(from + 3 * work.in);
+      _mm512_storeu_si512(
+          to,
+          Interleave(Rounded(from, row < work.out ? rest : 0),
+                     Rounded(from + work.in, row + 1 < work.out ? rest : 0)));
+    }
   }
 }
 
 // The input gradients of kCount blocks of images and up to kInputs inputs.
 template <int kCount>
 void BackwardInputs(const LinearBackwardWork& work, int64_t steps,
-                    int64_t block, int64_t first) {
-  const int64_t inputs = Least(kInputs, work.in - first);
+                    int64_t block, int64_t first, int64_t inputs) {
   const auto* dy = static_cast<const Bfloat16*>(work.packed_gradients) +
                    block * steps * kTileElements;
   alignas(64) float sums[kInputs / kTileSide * kCount * kTileSums];
+  alignas(64) Bfloat16 packed[kInputs / kTileSide * kSteps * kTileElements];
   for (int64_t step = 0; step < steps; step += kSteps) {
+    PackWeights(work, step * kTileValues, first, inputs, packed);
+    const int64_t now = Least(kSteps, steps - step);
+    const Bfloat16* columns = packed;
     float* sum = sums;
-    for (int64_t i = 0; i < inputs; i += kTileSide, sum += kCount * kTileSums) {
-      alignas(64) Bfloat16 columns[kSteps][kTileElements];
-      for (int64_t s = 0; s < kSteps; ++s) {
-        PackColumn(work, (step + s) * kTileValues, first + i, columns[s]);
-      }
+    for (int64_t i = 0; i < inputs; i += kTileSide) {
       if (step == 0) {
         ZeroSums<kCount>();
       } else {
         LoadSums<kCount>(sum, kTileSums, kRowBytes);
       }
-      for (int64_t s = 0; s < kSteps; ++s) {
+      for (int64_t s = 0; s < now; ++s) {
         MultiplyColumn<kCount>(dy + (step + s) * kTileElements,
-                               steps * kTileElements, columns[s]);
+                               steps * kTileElements,
+                               columns + s * kTileElements);
       }
       StoreSums<kCount>(sum, kTileSums, kRowBytes);
+      columns += kSteps * kTileElements;
+      sum += kCount * kTileSums;
     }
   }
   for (int64_t n = 0; n < kCount * kTileSide; ++n) {
@@ -313,16 +335,21 @@ void BackwardInputs(const LinearBackwardWork& work, int64_t steps,
 }
 
 void Backward(const LinearBackwardWork& work) {
-  const int64_t steps = CeilDiv(work.out, kSteps * kTileValues) * kSteps;
+  const int64_t steps = CeilDiv(work.out, kTileValues);
   PackBackward(work, steps);
   const int64_t blocks = CeilDiv(work.images, kTileSide);
 #pragma omp parallel
   {
     const TilesOfThread tiles;
+    // As many parts for each thread; a sum is the same whatever its part.
+    const int64_t threads = omp_get_num_threads();
+    const int64_t parts = threads * CeilDiv(work.in, threads * kInputs);
+    const int64_t inputs = kTileSide * CeilDiv(work.in, parts * kTileSide);
 #pragma omp for schedule(static)
-    for (int64_t first = 0; first < work.in; first += kInputs) {
+    for (int64_t first = 0; first < work.in; first += inputs) {
       ForGroups(blocks, [&]<int kCount>(int64_t block) {
-        BackwardInputs<kCount>(work, steps, block, first);
+        BackwardInputs<kCount>(work, steps, block, first,
+                               Least(inputs, work.in - first));
       });
     }
   }
@@ -331,8 +358,12 @@ void Backward(const LinearBackwardWork& work) {
 // --- dW = dyᵀ·x and the update: tiles of outputs × inputs --------------------
 
 // Columns that are gone through for all rows before the next: the inputs of 64
-// images take 128 KB of the cache.
-constexpr int64_t kUpdateColumns = 1024;
+// images take 256 KB of the L2 cache, the gradients of 16 rows 128 KB.
+constexpr int64_t kUpdateColumns = 2048;
+// Values of a row that are asked for together: of the next row, while this one
+// is updated. That reaches three quarters of the memory's speed, a tile with
+// all its rows asked for together a half.
+constexpr int64_t kAsked = 32;
 
 // [columns/16][images/32][16 pairs of images][16 columns][2] of a matrix whose
 // rows are images; turned: [columns/16][images/32][16 columns][32 images].
@@ -359,23 +390,11 @@ void PackImages(const float* from, int64_t images, int64_t columns,
   }
 }
 
-// 16 rows of kCount · 16 columns.
+// The gradients of 16 rows of kCount · 16 columns, in rows of kUpdateColumns.
 template <int kCount>
-void UpdateColumns(const LinearUpdateWork& work,
-                   const UpdateCoefficients& coefficients, int64_t row,
-                   int64_t column) {
-  constexpr int64_t kColumns = kCount * kTileSide;
+void GradientColumns(const LinearUpdateWork& work, int64_t row, int64_t column,
+                     float* gradient) {
   const int64_t steps = CeilDiv(work.images, kTileValues);
-  const int64_t rows = Least(kTileSide, work.out - row);
-  const int64_t n = Least(kColumns, work.in - column);
-  for (int64_t r = 0; r < rows; ++r) {
-    const ParameterTile next = At(work.weights, (row + r) * work.in + column);
-    for (int64_t i = 0; i < n; i += kTileSide) {
-      __builtin_prefetch(next.w + i, 1);
-      __builtin_prefetch(next.m + i, 1);
-      if (next.v) __builtin_prefetch(next.v + i, 1);
-    }
-  }
   const auto* dy = reinterpret_cast<const Bfloat16*>(work.packed_gradients) +
                    row * steps * kTileValues;
   const auto* x = reinterpret_cast<const Bfloat16*>(work.packed) +
@@ -385,12 +404,32 @@ void UpdateColumns(const LinearUpdateWork& work,
     MultiplyRow<kCount>(dy + step * kTileElements, kRowBytes,
                         x + step * kTileElements, steps * kTileElements);
   }
-  alignas(64) float gradient[kTileSide * kColumns];
   StoreSums<kCount>(gradient, kTileSide,
-                    kColumns * static_cast<int64_t>(sizeof(float)));
+                    kUpdateColumns * static_cast<int64_t>(sizeof(float)));
+}
+
+// 16 rows of up to kUpdateColumns columns.
+void UpdateRows(const LinearUpdateWork& work,
+                const UpdateCoefficients& coefficients, int64_t row,
+                int64_t first, int64_t columns) {
+  alignas(64) float gradient[kTileSide * kUpdateColumns];
+  ForGroups(CeilDiv(columns, kTileSide), [&]<int kCount>(int64_t block) {
+    const int64_t column = block * kTileSide;
+    GradientColumns<kCount>(work, row, first + column, gradient + column);
+  });
+  const int64_t rows = Least(kTileSide, work.out - row);
   for (int64_t r = 0; r < rows; ++r) {
-    UpdateTile(At(work.weights, (row + r) * work.in + column),
-               gradient + r * kColumns, n, coefficients);
+    const ParameterTile tile = At(work.weights, (row + r) * work.in + first);
+    for (int64_t i = 0; i < columns; i += kAsked) {
+      const ParameterTile next = At(tile, work.in + i);
+      for (int64_t line = 0; line < kAsked; line += kTileSide) {
+        __builtin_prefetch(next.w + line);
+        __builtin_prefetch(next.m + line);
+        if (next.v) __builtin_prefetch(next.v + line);
+      }
+      UpdateTile(At(tile, i), gradient + r * kUpdateColumns + i,
+                 Least(kAsked, columns - i), coefficients);
+    }
   }
 }
 
@@ -408,10 +447,7 @@ void Update(const LinearUpdateWork& work,
       // The same rows fall to the same thread every time.
 #pragma omp for schedule(static) nowait
       for (int64_t row = 0; row < work.out; row += kTileSide) {
-        ForGroups(CeilDiv(columns, kTileSide), [&]<int kCount>(int64_t block) {
-          UpdateColumns<kCount>(work, coefficients, row,
-                                first + block * kTileSide);
-        });
+        UpdateRows(work, coefficients, row, first, columns);
       }
     }
   }
