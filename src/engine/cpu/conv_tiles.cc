@@ -162,9 +162,9 @@ class TileDataGradient final : public ConvPass {
   LayoutChange output_gradient_, input_gradient_;
 };
 
-// Packed images that the products of all taps read again and again: about as
-// much as two cores' caches hold.
-constexpr int64_t kPackedBytes = int64_t{4} << 20;
+// Packed images that the products of all taps read again and again: what two
+// cores' caches hold beside the sums.
+constexpr int64_t kPackedBytes = int64_t{3} << 20;
 
 class TileWeightGradientPass final : public ConvWeightGradient {
  public:

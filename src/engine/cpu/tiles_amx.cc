@@ -320,66 +320,115 @@ void PackGradients(const CorrelationShape& shape, int64_t block,
   }
 }
 
-// The products of `pairs` pairs of images for kOutputs × kInputs tiles of one
-// tap: added to the sums or, of the first images, put in their place.
-template <int kOutputs, int kInputs>
-[[gnu::always_inline]] inline void AddTap(const CorrelationShape& shape,
-                                          const Bfloat16* gradients,
-                                          const Bfloat16* maps, int64_t pairs,
-                                          bool fresh, float* const (&sums)[4]) {
+// Sums of up to three taps × two blocks of inputs, of one block of outputs: of
+// tap t and block c in the register and the place 2·t + c. Neighbouring taps
+// read maps that are one place apart, so for six products the L2 cache has to
+// give three tiles; what else they read is in the L1 cache.
+constexpr int kTapSums = 6;
+
+[[gnu::always_inline]] inline void ZeroTapSums() {
+  ZeroSums();
+  _tile_zero(4);
+  _tile_zero(5);
+}
+
+template <int kTaps, int kInputs>
+[[gnu::always_inline]] inline void LoadTapSums(float* const (&from)[kTapSums]) {
+  _tile_loadd(0, from[0], kRowBytes);
+  if (kInputs > 1) _tile_loadd(1, from[1], kRowBytes);
+  if (kTaps > 1) _tile_loadd(2, from[2], kRowBytes);
+  if (kTaps > 1 && kInputs > 1) _tile_loadd(3, from[3], kRowBytes);
+  if (kTaps > 2) _tile_loadd(4, from[4], kRowBytes);
+  if (kTaps > 2 && kInputs > 1) _tile_loadd(5, from[5], kRowBytes);
+}
+
+template <int kTaps, int kInputs>
+[[gnu::always_inline]] inline void StoreTapSums(float* const (&to)[kTapSums]) {
+  _tile_stored(0, to[0], kRowBytes);
+  if (kInputs > 1) _tile_stored(1, to[1], kRowBytes);
+  if (kTaps > 1) _tile_stored(2, to[2], kRowBytes);
+  if (kTaps > 1 && kInputs > 1) _tile_stored(3, to[3], kRowBytes);
+  if (kTaps > 2) _tile_stored(4, to[4], kRowBytes);
+  if (kTaps > 2 && kInputs > 1) _tile_stored(5, to[5], kRowBytes);
+}
+
+// sums += gradients · maps of a tile of places.
+template <int kTaps, int kInputs>
+[[gnu::always_inline]] inline void MultiplyTaps(const Bfloat16* gradients,
+                                                const Bfloat16* maps,
+                                                int64_t next_block) {
+  const Bfloat16* next = maps + next_block;
+  _tile_loadd(6, gradients, kRowBytes);
+  _tile_loadd(7, maps, kRowBytes);
+  _tile_dpbf16ps(0, 6, 7);
+  if (kInputs > 1) {
+    _tile_loadd(7, next, kRowBytes);
+    _tile_dpbf16ps(1, 6, 7);
+  }
+  if (kTaps > 1) {
+    _tile_loadd(7, maps + kTileValues, kRowBytes);
+    _tile_dpbf16ps(2, 6, 7);
+  }
+  if (kTaps > 1 && kInputs > 1) {
+    _tile_loadd(7, next + kTileValues, kRowBytes);
+    _tile_dpbf16ps(3, 6, 7);
+  }
+  if (kTaps > 2) {
+    _tile_loadd(7, maps + 2 * kTileValues, kRowBytes);
+    _tile_dpbf16ps(4, 6, 7);
+  }
+  if (kTaps > 2 && kInputs > 1) {
+    _tile_loadd(7, next + 2 * kTileValues, kRowBytes);
+    _tile_dpbf16ps(5, 6, 7);
+  }
+}
+
+// Row r of the kernel, of block k of the outputs with c and its neighbour of
+// the inputs.
+struct TapRow {
+  int64_t k, c, r;
+  int64_t pairs;  // of images
+  bool fresh;     // sums begin at zero
+};
+
+// The taps [s, s + kTaps) of the row.
+template <int kTaps, int kInputs>
+void AddTaps(const TileWeightGradient& work, const TapRow& row, int64_t s) {
+  const CorrelationShape& shape = work.shape;
   const int64_t tiles = shape.tiles();
-  const int64_t next_block = shape.places() * kTileValues;
+  const Bfloat16* gradients =
+      work.packed_gradient + row.k * tiles * kTileElements;
+  const Bfloat16* maps =
+      work.packed_map +
+      (row.c * shape.places() + row.r * shape.columns() + s) * kTileValues;
+  float* sums[kTapSums];
+  for (int i = 0; i < kTapSums; ++i) {
+    sums[i] =
+        work.sum + ((row.k * shape.blocks() + row.c + i % 2) * shape.taps() +
+                    row.r * shape.kernel.width + s + i / 2) *
+                       kTileSums;
+  }
   BeforeTileLoads();
-  fresh ? ZeroSums() : LoadSums<kOutputs, kInputs>(sums);
-  for (int64_t pair = 0; pair < pairs; ++pair) {
+  row.fresh ? ZeroTapSums() : LoadTapSums<kTaps, kInputs>(sums);
+  for (int64_t pair = 0; pair < row.pairs; ++pair) {
     const Bfloat16* a = gradients + pair * 2 * shape.packed_gradient_elements();
     const Bfloat16* b = maps + pair * 2 * shape.map_elements();
     for (int64_t tile = 0; tile < tiles; ++tile) {
-      Multiply<kOutputs, kInputs>(a, kRowBytes, tiles * kTileElements, b,
-                                  next_block);
+      MultiplyTaps<kTaps, kInputs>(a, b, shape.places() * kTileValues);
       a += kTileElements;
       b += kTileElements;
     }
   }
-  StoreSums<kOutputs, kInputs>(sums);
+  StoreTapSums<kTaps, kInputs>(sums);
 }
 
-// A row of taps of up to two blocks of outputs with up to two of inputs.
-template <int kOutputs, int kInputs>
-void AddTaps(const TileWeightGradient& work, int64_t k, int64_t c, int64_t r,
-             int64_t pairs, bool fresh) {
-  const CorrelationShape& shape = work.shape;
-  const Bfloat16* gradients =
-      work.packed_gradient + k * shape.tiles() * kTileElements;
-  const Bfloat16* maps =
-      work.packed_map +
-      (c * shape.places() + r * shape.columns()) * kTileValues;
-  for (int64_t s = 0; s < shape.kernel.width; ++s) {
-    float* sums[4];
-    for (int i = 0; i < 4; ++i) {
-      sums[i] = work.sum +
-                (((k + i / 2) * shape.blocks() + c + i % 2) * shape.taps() +
-                 r * shape.kernel.width + s) *
-                    kTileSums;
-    }
-    AddTap<kOutputs, kInputs>(shape, gradients, maps + s * kTileValues, pairs,
-                              fresh, sums);
-  }
-}
-
-void AddRow(const TileWeightGradient& work, int64_t k, int64_t c, int64_t r,
-            int64_t pairs, bool fresh) {
-  const bool two_k = k + 1 < work.shape.output_blocks();
-  const bool two_c = c + 1 < work.shape.blocks();
-  if (two_k && two_c) {
-    AddTaps<2, 2>(work, k, c, r, pairs, fresh);
-  } else if (two_k) {
-    AddTaps<2, 1>(work, k, c, r, pairs, fresh);
-  } else if (two_c) {
-    AddTaps<1, 2>(work, k, c, r, pairs, fresh);
-  } else {
-    AddTaps<1, 1>(work, k, c, r, pairs, fresh);
-  }
+template <int kInputs>
+void AddRow(const TileWeightGradient& work, const TapRow& row) {
+  const int64_t width = work.shape.kernel.width;
+  int64_t s = 0;
+  for (; s + 3 <= width; s += 3) AddTaps<3, kInputs>(work, row, s);
+  if (s + 2 == width) AddTaps<2, kInputs>(work, row, s);
+  if (s + 1 == width) AddTaps<1, kInputs>(work, row, s);
 }
 
 // Σ of the output gradients of `images` images, block by block of channels:
@@ -449,12 +498,13 @@ void WeightGradient(const TileWeightGradient& work) {
       const int64_t pairs = (images + 1) / 2;
       AddBiasGradient(work, first, images);
       PackPairs(work, first, images);
-      // The inputs' blocks stay in a thread's cache while the outputs go by.
+      // An output's blocks stay in a thread's cache while the inputs' go by.
 #pragma omp for collapse(3) schedule(static)
-      for (int64_t c = 0; c < inputs; c += 2) {
-        for (int64_t k = 0; k < outputs; k += 2) {
+      for (int64_t k = 0; k < outputs; ++k) {
+        for (int64_t c = 0; c < inputs; c += 2) {
           for (int64_t r = 0; r < rows; ++r) {
-            AddRow(work, k, c, r, pairs, /*fresh=*/first == 0);
+            const TapRow row = {k, c, r, pairs, /*fresh=*/first == 0};
+            c + 1 < inputs ? AddRow<2>(work, row) : AddRow<1>(work, row);
           }
         }
       }
