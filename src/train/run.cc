@@ -271,7 +271,10 @@ void Run::WarnOfAnotherMachine() const {
   };
   const std::string isa(Name(SelectedIsa()));
   const std::string library = engine_->library();
-  if (engine_->spec().device == Device::kCpu && checkpoint_->isa != isa) {
+  if (checkpoint_->options.device != options_.device) {
+    warn("device " + checkpoint_->options.device, "device " + options_.device);
+  } else if (engine_->spec().device == Device::kCpu &&
+             checkpoint_->isa != isa) {
     warn(checkpoint_->isa + " instructions", isa);
   } else if (!checkpoint_->library.empty() && checkpoint_->library != library) {
     warn(checkpoint_->library, library.empty() ? "no library" : library);

@@ -295,9 +295,12 @@ RunCallbacks WithLibrary(const std::string& library, const std::string& plan) {
 
 TEST(Run, ResumingWithOtherKernelsSaysSo) {
   const TempFolder folder;
-  RunUntil(2, SmallRun(folder.path()), WithLibrary("kernels 1", "plan 1"));
+  RunOptions first = SmallRun(folder.path());
+  first.device = "reference";
+  RunUntil(2, first, WithLibrary("kernels 1", "plan 1"));
   const auto said = [&](const char* library, const char* plan,
-                        int64_t slice_size = 8) {
+                        int64_t slice_size = 8,
+                        const char* device = "reference") {
     std::vector<std::string> warnings;
     RunCallbacks callbacks = WithLibrary(library, plan);
     callbacks.on_warning = [&](const std::string& text) {
@@ -309,7 +312,8 @@ TEST(Run, ResumingWithOtherKernelsSaysSo) {
     callbacks.stop = stop.get_token();
     RunOptions options = Resumed(folder.path());
     options.slice_size = slice_size;
-    options.given = {"slice-size"};
+    options.device = device;
+    options.given = {"slice-size", "device"};
     RunTraining(options, callbacks);
     return warnings;
   };
@@ -322,6 +326,9 @@ TEST(Run, ResumingWithOtherKernelsSaysSo) {
   EXPECT_THAT(said("kernels 1", "plan 2", 4),
               Contains(HasSubstr("made with slices of 8 images, this process "
                                  "uses slices of 4")));
+  EXPECT_THAT(said("kernels 1", "plan 2", 8, "cuda"),
+              Contains(HasSubstr("made with device reference, this process "
+                                 "uses device cuda")));
 }
 
 TEST(Run, AFinishedRunCanBeTrainedFurther) {
