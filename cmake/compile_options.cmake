@@ -19,8 +19,9 @@ function(alexnet_compile_options target)
   endif()
 endfunction()
 
-# A target whose own files compute little: the program, the tests. They take long
-# to compile, with the sanitizers longest.
+# A target whose own files compute little and take long to compile, with the
+# sanitizers longest. Not -O0 in a release: of a function that the library has
+# too, the linker may keep this one.
 function(alexnet_compile_quickly target)
   if(ALEXNET_SANITIZE)
     target_compile_options(${target} PRIVATE -O0)
@@ -35,14 +36,5 @@ function(alexnet_quick_sources)
   if(ALEXNET_SANITIZE)
     set_property(SOURCE ${ARGN} TARGET_DIRECTORY alexnet
                  APPEND PROPERTY COMPILE_OPTIONS -O0)
-  endif()
-endfunction()
-
-# alexnet_precompile_headers(target <a> <b>): with the sanitizers only. Of what is
-# inlined from a precompiled header GCC 12 forgets that it is the system's, and
-# optimizing it gives warnings that are wrong.
-function(alexnet_precompile_headers target)
-  if(ALEXNET_SANITIZE)
-    target_precompile_headers(${target} PRIVATE ${ARGN})
   endif()
 endfunction()

@@ -59,8 +59,11 @@ TEST(Kill, AtAnyMomentThenResumedGivesTheSameBytes) {
 
   std::mt19937 random(1);
   std::uniform_real_distribution<double> moment(0, std::min(once.count(), 0.9));
+  // A run that is over before its moment is no kill: on a quick machine more
+  // rounds are needed.
+  constexpr int kKills = 8;
   int killed = 0;
-  for (int round = 0; round < 4; ++round) {
+  for (int round = 0; round < 4 || (killed < kKills && round < 50); ++round) {
     const TempFolder folder;
     int status = -1;
     for (int attempt = 0; attempt < 6 && status != 0; ++attempt) {
@@ -79,7 +82,7 @@ TEST(Kill, AtAnyMomentThenResumedGivesTheSameBytes) {
       EXPECT_EQ(name.find("tmp"), std::string::npos) << name;
     }
   }
-  EXPECT_GT(killed, 3);
+  EXPECT_GE(killed, kKills);
 }
 
 }  // namespace
