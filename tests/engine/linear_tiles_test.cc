@@ -4,8 +4,10 @@
 #include "engine/cpu/linear_tiles.h"
 
 #include <gtest/gtest.h>
+#include <omp.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <memory>
 #include <ostream>
@@ -66,6 +68,45 @@ class LinearTiles : public testing::TestWithParam<Sizes> {
     return Widen(Round(Random(Index(n), seed)));
   }
 
+  Floats InputGradient() {
+    Floats dx = FloatScratch(x_.size());
+    kernels_->backward({.input_gradients = dx.data(),
+                        .gradients = dy_.data(),
+                        .packed_gradients = packed_outputs_.data(),
+                        .weights = w_.data(),
+                        .images = s_.images,
+                        .in = s_.in,
+                        .out = s_.out});
+    return dx;
+  }
+
+  void Update(const ParameterTile& weights, const UpdateStep& step) {
+    kernels_->update(
+        {.weights = weights,
+         .inputs = x_.data(),
+         .gradients = dy_.data(),
+         .packed = reinterpret_cast<float*>(packed_inputs_.data()),
+         .packed_gradients = reinterpret_cast<float*>(packed_outputs_.data()),
+         .images = s_.images,
+         .in = s_.in,
+         .out = s_.out},
+        MakeCoefficients(step));
+  }
+
+  // Of weights of zero that are updated with a rate of −1: what is left.
+  Floats Gradient() {
+    UpdateStep step;
+    step.optimizer.kind = OptimizerKind::kSgd;
+    step.optimizer.momentum = 0;
+    step.learning_rate = -1;
+    Floats w = FloatScratch(w_.size());
+    std::fill_n(w.begin(), w_.size(), 0.0F);
+    Floats m = w;
+    Update({w.data(), m.data(), nullptr, nullptr}, step);
+    ExpectGuard(m);
+    return w;
+  }
+
   Sizes s_ = GetParam();
   const LinearTileKernels* kernels_ = LinearTileKernelsFor(Isa::kAmx);
   Floats x_ = Rounded(s_.images * s_.in, 1);
@@ -113,14 +154,7 @@ TEST_P(LinearTiles, Forward) {
 }
 
 TEST_P(LinearTiles, Backward) {
-  Floats dx = FloatScratch(x_.size());
-  kernels_->backward({.input_gradients = dx.data(),
-                      .gradients = dy_.data(),
-                      .packed_gradients = packed_outputs_.data(),
-                      .weights = w_.data(),
-                      .images = s_.images,
-                      .in = s_.in,
-                      .out = s_.out});
+  const Floats dx = InputGradient();
   std::vector<double> expected;
   for (int64_t n = 0; n < s_.images; ++n) {
     for (int64_t i = 0; i < s_.in; ++i) {
@@ -148,26 +182,7 @@ TEST_P(LinearTiles, ANanIsNotRectified) {
   for (const float value : Written(y)) EXPECT_TRUE(std::isnan(value));
 }
 
-// Weights of zero and a rate of −1: what is left is the gradient.
-TEST_P(LinearTiles, Update) {
-  UpdateStep step;
-  step.optimizer.kind = OptimizerKind::kSgd;
-  step.optimizer.momentum = 0;
-  step.learning_rate = -1;
-  step.step = 1;
-  Floats w = FloatScratch(w_.size());
-  std::fill_n(w.begin(), w_.size(), 0.0F);
-  Floats m = w;
-  kernels_->update(
-      {.weights = {w.data(), m.data(), nullptr, nullptr},
-       .inputs = x_.data(),
-       .gradients = dy_.data(),
-       .packed = reinterpret_cast<float*>(packed_inputs_.data()),
-       .packed_gradients = reinterpret_cast<float*>(packed_outputs_.data()),
-       .images = s_.images,
-       .in = s_.in,
-       .out = s_.out},
-      MakeCoefficients(step));
+TEST_P(LinearTiles, UpdateFormsTheGradient) {
   std::vector<double> expected;
   for (int64_t k = 0; k < s_.out; ++k) {
     for (int64_t i = 0; i < s_.in; ++i) {
@@ -175,10 +190,56 @@ TEST_P(LinearTiles, Update) {
           Sum(s_.images, [&](int64_t n) { return Dy(n, k) * X(n, i); }));
     }
   }
-  EXPECT_LE(RelativeError(Written(w), expected), kSumTolerance);
-  ExpectGuard(m);
+  EXPECT_LE(RelativeError(Written(Gradient()), expected), kSumTolerance);
   ExpectGuard(packed_inputs_);
   ExpectGuard(packed_outputs_);
+}
+
+// Every optimizer's values, each where it belongs.
+TEST_P(LinearTiles, UpdateIsTheOptimizers) {
+  const Floats gradient = Gradient();
+  UpdateStep step;
+  step.optimizer = {.eps = 0.5, .weight_decay = 0.25};
+  step.learning_rate = 0.125;
+  step.average_decay = 0.75;
+  const auto parameters = [&] {
+    std::array<Floats, 4> all;
+    for (uint32_t i = 0; i < all.size(); ++i) {
+      all[i] = FloatScratch(w_.size());
+      const Floats values = Random(w_.size(), 10 + i);
+      std::transform(values.begin(), values.end(), all[i].begin(),
+                     [](float x) { return std::abs(x); });
+    }
+    return all;
+  };
+  std::array<Floats, 4> expected = parameters();
+  std::array<Floats, 4> updated = parameters();
+  const auto tile = [](std::array<Floats, 4>& all) {
+    return ParameterTile{all[0].data(), all[1].data(), all[2].data(),
+                         all[3].data()};
+  };
+  UpdateTile(tile(expected), gradient.data(), static_cast<int64_t>(w_.size()),
+             MakeCoefficients(step));
+  Update(tile(updated), step);
+  for (size_t i = 0; i < updated.size(); ++i) {
+    EXPECT_LE(RelativeError(Written(updated[i]), Written(expected[i])), 1e-6);
+    ExpectGuard(updated[i]);
+  }
+}
+
+TEST_P(LinearTiles, ThreadsDoNotChangeTheBits) {
+  const int threads = omp_get_max_threads();
+  std::vector<Floats> inputs, gradients;
+  for (const int n : {1, 2, 3}) {
+    omp_set_num_threads(n);
+    inputs.push_back(InputGradient());
+    gradients.push_back(Gradient());
+  }
+  omp_set_num_threads(threads);
+  for (size_t i = 1; i < inputs.size(); ++i) {
+    EXPECT_TRUE(std::ranges::equal(inputs[i], inputs[0]));
+    EXPECT_TRUE(std::ranges::equal(gradients[i], gradients[0]));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(, LinearTiles,

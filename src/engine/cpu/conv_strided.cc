@@ -48,6 +48,8 @@ struct Blocks {
   Desc weights_desc() const {
     return BlockedWeightsDesc(to.spec, lanes, /*transposed=*/tiles);
   }
+  // Of the type of the blocks: oneDNN rounds a whole map in a third of the time
+  // that rounding pixel by pixel takes while they are gathered.
   Desc plain_desc() const {
     return Plain(
         {from.images, from.input.channels, from.input.height, from.input.width},
@@ -262,7 +264,7 @@ class StridedForward final : public ConvForward {
 };
 
 // Makes the blocks anew rather than keep them from the forward pass: a
-// millisecond against 20 MB at batch 32.
+// millisecond or two against 20 MB at batch 32, in bfloat16 10.
 class StridedWeightGradient final : public ConvWeightGradient {
  public:
   StridedWeightGradient(const ConvParts& parts, const Blocks& blocks,

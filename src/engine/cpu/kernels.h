@@ -38,14 +38,14 @@ struct LinearForwardWork {
 };
 
 // Packed values of a linear layer: whole vectors of float32, or bfloat16 in
-// tiles of 32 × 64, of which fewer than 16 images are not made.
+// tiles of 32 × 32, of which fewer than 16 images are not made.
 constexpr int64_t LinearScratchBytes(int64_t images, int64_t values) {
   const auto round_up = [](int64_t n, int64_t to) {
     return (n + to - 1) / to * to;
   };
   const int64_t vectors = images * round_up(values * 4, 64);
   const int64_t tiles =
-      images < 16 ? 0 : round_up(images, 32) * round_up(values, 64) * 2;
+      images < 16 ? 0 : round_up(images, 32) * round_up(values, 32) * 2;
   return vectors < tiles ? tiles : vectors;
 }
 

@@ -129,14 +129,6 @@ void PadMap(const CorrelationShape& shape, const Bfloat16* image,
 }
 
 template <int kRows, int kColumns>
-[[gnu::always_inline]] inline void LoadSums(float* const (&from)[4]) {
-  _tile_loadd(0, from[0], kRowBytes);
-  if (kColumns > 1) _tile_loadd(1, from[1], kRowBytes);
-  if (kRows > 1) _tile_loadd(2, from[2], kRowBytes);
-  if (kRows > 1 && kColumns > 1) _tile_loadd(3, from[3], kRowBytes);
-}
-
-template <int kRows, int kColumns>
 [[gnu::always_inline]] inline void StoreSums(float* const (&to)[4]) {
   _tile_stored(0, to[0], kRowBytes);
   if (kColumns > 1) _tile_stored(1, to[1], kRowBytes);
@@ -498,7 +490,8 @@ void WeightGradient(const TileWeightGradient& work) {
       const int64_t pairs = (images + 1) / 2;
       AddBiasGradient(work, first, images);
       PackPairs(work, first, images);
-      // An output's blocks stay in a thread's cache while the inputs' go by.
+      // The packed gradients of a block of outputs stay in a thread's cache
+      // while the maps go by.
 #pragma omp for collapse(3) schedule(static)
       for (int64_t k = 0; k < outputs; ++k) {
         for (int64_t c = 0; c < inputs; c += 2) {
