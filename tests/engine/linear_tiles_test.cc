@@ -247,6 +247,7 @@ INSTANTIATE_TEST_SUITE_P(, LinearTiles,
                                          Sizes{16, 10, 10}, Sizes{64, 700, 130},
                                          Sizes{33, 1234, 77},
                                          Sizes{20, 4100, 40},
+                                         Sizes{600, 1300, 20},
                                          Sizes{130, 90, 300}),
                          [](const auto& info) {
                            const Sizes& s = info.param;

@@ -106,5 +106,21 @@ class TilesOfThread {
   return (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(Lanes(rest), from));
 }
 
+// A place of the padded map; they are gone through in order.
+struct Place {
+  int64_t columns, y, x;
+  [[gnu::always_inline]] Place(int64_t index, int64_t of_a_row)
+      : columns(of_a_row), y(index / of_a_row), x(index % of_a_row) {}
+  [[gnu::always_inline]] void Next() {
+    if (++x < columns) return;
+    x = 0;
+    ++y;
+  }
+};
+
 }  // namespace
+
+// In tiles_weights_amx.cc; the other kernels are tiles_amx.cc's.
+void WeightGradient(const TileWeightGradient& work);
+
 }  // namespace alexnet::cpu::amx
